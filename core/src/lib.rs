@@ -14,8 +14,16 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod broker_set;
+pub mod chance;
 pub mod config;
+pub mod engine;
 pub mod epoch;
 pub mod error_code;
+pub mod event;
 pub mod id;
+pub mod metadata;
+pub mod protocol;
+pub mod record;
 pub mod time;
+pub mod timers;
