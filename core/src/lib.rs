@@ -23,6 +23,7 @@ pub mod error_code;
 pub mod event;
 pub mod id;
 pub mod metadata;
+pub mod net;
 pub mod protocol;
 pub mod record;
 pub mod time;
