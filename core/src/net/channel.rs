@@ -160,8 +160,8 @@ impl<T> Channel<T> {
         tag: T,
         fx: &mut Effects,
     ) {
-        let conn = self.sending(request, fx);
-        self.in_flight.push_back(InFlight { correlation: conn, deadline, tag });
+        let correlation = self.sending(request, fx);
+        self.in_flight.push_back(InFlight { correlation, deadline, tag });
     }
 
     /// Sends `request` that will never be answered (Produce with acks=0). Needs `can_send`.

@@ -1,0 +1,144 @@
+//! Who is in sync, and what a leader knows of its followers: `Replica`, `ReplicaState`,
+//! `PartitionState` (KIP-497, KIP-841, KIP-903; rules R-2, R-6, R-18, R-37, R-44, R-50).
+
+use crate::broker_set::BrokerSet;
+use crate::epoch::{BrokerEpoch, Offset};
+use crate::id::NodeId;
+use crate::metadata::MetadataImage;
+use crate::time::{Duration, Instant};
+
+/// What the leader knows of one follower.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FollowerProgress {
+    /// The follower.
+    pub broker: NodeId,
+    /// Its log end offset; `None` until it fetched in this leadership, which blocks the watermark.
+    pub log_end: Option<Offset>,
+    /// The incarnation that fetched.
+    pub broker_epoch: Option<BrokerEpoch>,
+    /// When it last fetched.
+    pub last_fetch: Instant,
+    /// The leader's log end at that fetch.
+    pub leader_end_at_last_fetch: Offset,
+    /// When it last had everything the leader had.
+    pub last_caught_up: Instant,
+}
+
+impl FollowerProgress {
+    /// Nothing is known of `broker`; an ISR member gets a full lag time to show itself (R-6).
+    pub fn unknown(broker: NodeId, is_in_isr: bool, now: Instant) -> Self {
+        Self {
+            broker,
+            log_end: None,
+            broker_epoch: None,
+            last_fetch: Instant::ZERO,
+            leader_end_at_last_fetch: Offset::ZERO,
+            last_caught_up: if is_in_isr { now } else { Instant::ZERO },
+        }
+    }
+
+    /// The same leader begins a higher epoch at `epoch_start` (R-6).
+    pub fn begin_epoch(&mut self, is_in_isr: bool, epoch_start: Offset, now: Instant) {
+        let seen = if is_in_isr { now } else { Instant::ZERO };
+        self.last_fetch = seen;
+        self.last_caught_up = seen;
+        self.leader_end_at_last_fetch = epoch_start;
+    }
+
+    /// It fetched from `offset` while the leader's log ended at `leader_end` (R-18). Says whether
+    /// its log end is another than before.
+    pub fn fetched(&mut self, offset: Offset, leader_end: Offset, now: Instant) -> bool {
+        if offset >= leader_end {
+            self.last_caught_up = self.last_caught_up.max(now);
+        } else if offset >= self.leader_end_at_last_fetch {
+            // It now has all that the leader had at its last fetch: it was caught up *then*.
+            self.last_caught_up = self.last_caught_up.max(self.last_fetch);
+        }
+        self.leader_end_at_last_fetch = self.leader_end_at_last_fetch.max(leader_end);
+        self.last_fetch = now;
+        self.log_end.replace(offset) != Some(offset)
+    }
+
+    /// Level with the leader, or level not longer ago than `lag_max` (R-37).
+    pub fn is_caught_up(&self, leader_end: Offset, lag_max: Duration, now: Instant) -> bool {
+        self.log_end == Some(leader_end) || now.since(self.last_caught_up) <= lag_max
+    }
+
+    /// Whether the leader, by its own metadata, may count it in (R-44).
+    pub fn is_eligible(&self, image: &MetadataImage, checks_active: bool) -> bool {
+        let Some(registration) = image.brokers.get(&self.broker) else { return false };
+        let same_life = self.broker_epoch.is_none_or(|epoch| epoch == registration.epoch);
+        (registration.is_active() || !checks_active) && same_life
+    }
+}
+
+/// A change of the ISR that the leader proposed and the controller has not decided, as far as the
+/// leader knows.
+///
+/// ```text
+///  committed ──propose──▶ pending ──success──▶ committed (the answered set)
+///                            ├──INELIGIBLE_REPLICA──▶ committed (the old set)
+///                            └──fenced, stale, unknown…──▶ stays pending until newer metadata
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PendingIsr {
+    /// The proposed set.
+    pub proposed: BrokerSet,
+}
+
+impl PendingIsr {
+    /// Everyone the controller may already have put in the ISR (R-50): a pending expansion counts
+    /// the newcomer, a pending shrink still counts the leaver.
+    pub fn maximal(pending: Option<Self>, committed: BrokerSet) -> BrokerSet {
+        pending.map_or(committed, |pending| committed.union(pending.proposed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LAG: Duration = Duration::from_secs(30);
+
+    fn at(secs: u64) -> Instant {
+        Instant::ZERO + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn always_one_record_behind_is_in_sync_if_each_fetch_reaches_the_last_end() {
+        let mut follower = FollowerProgress::unknown(NodeId::broker(2), true, at(0));
+        for second in 1..100 {
+            follower.fetched(Offset(second - 1), Offset(second), at(second));
+        }
+        assert!(follower.is_caught_up(Offset(100), LAG, at(100)), "R-37 corollary (b)");
+    }
+
+    #[test]
+    fn a_follower_that_never_reaches_the_end_of_its_last_fetch_falls_out() {
+        let mut follower = FollowerProgress::unknown(NodeId::broker(2), true, at(0));
+        for second in 1..60 {
+            follower.fetched(Offset(second / 2), Offset(second), at(second));
+        }
+        assert!(!follower.is_caught_up(Offset(60), LAG, at(60)));
+    }
+
+    #[test]
+    fn an_idle_partition_keeps_a_silent_follower_for_ever() {
+        let mut follower = FollowerProgress::unknown(NodeId::broker(2), true, at(0));
+        follower.fetched(Offset(7), Offset(7), at(1));
+        assert!(follower.is_caught_up(Offset(7), LAG, at(9999)), "R-37 corollary (a)");
+        assert!(!follower.is_caught_up(Offset(8), LAG, at(32)));
+        assert!(follower.is_caught_up(Offset(8), LAG, at(31)));
+    }
+
+    #[test]
+    fn the_maximal_isr_covers_both_outcomes() {
+        let brokers = |n: &[u16]| n.iter().map(|n| NodeId::broker(*n)).collect::<BrokerSet>();
+        let committed = brokers(&[1, 2]);
+        let expand = Some(PendingIsr { proposed: brokers(&[1, 2, 3]) });
+        let shrink = Some(PendingIsr { proposed: brokers(&[1]) });
+        assert_eq!(PendingIsr::maximal(expand, committed), brokers(&[1, 2, 3]));
+        assert_eq!(PendingIsr::maximal(shrink, committed), committed);
+        assert_eq!(PendingIsr::maximal(None, committed), committed);
+    }
+}

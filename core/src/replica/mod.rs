@@ -1,0 +1,9 @@
+//! One replica of one partition: its role, whom it counts, how far it is, where it must cut.
+
+mod isr;
+mod partition;
+mod truncation;
+
+pub use isr::{FollowerProgress, PendingIsr};
+pub use partition::{AlterOutcome, FollowerUpdate, Leadership, Partition, Role, View};
+pub use truncation::truncation_point;
