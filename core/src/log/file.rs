@@ -153,6 +153,18 @@ impl LogFile {
         taken
     }
 
+    /// Bytes of the batches in `from..bound`, counted until they are `enough`.
+    pub fn bytes_between(&self, from: Offset, bound: Offset, enough: u32) -> u32 {
+        let mut bytes: u32 = 0;
+        for batch in self.batches_from(from) {
+            if batch.base_offset >= bound || (bytes > 0 && bytes >= enough) {
+                break;
+            }
+            bytes = bytes.saturating_add(batch.body.size);
+        }
+        bytes
+    }
+
     /// The digest of everything below `offset`; `None` if no batch ends there.
     pub fn chain_at(&self, offset: Offset) -> Option<u64> {
         if offset == Self::START {

@@ -83,6 +83,20 @@ pub struct FetchAnswer {
     pub batches: Vec<Batch>,
 }
 
+impl FetchAnswer {
+    /// No records, for this reason.
+    pub const fn refused(tp: TopicPartition, error: ErrorCode) -> Self {
+        let (high_watermark, log_start_offset) = (Offset::ZERO, Offset::ZERO);
+        let (diverging, batches) = (None, Vec::new());
+        Self { tp, error, high_watermark, log_start_offset, diverging, batches }
+    }
+
+    /// The size of its batches.
+    pub fn bytes(&self) -> u32 {
+        self.batches.iter().map(|batch| batch.body.size).sum()
+    }
+}
+
 /// The largest epoch the two logs can share, and where the leader's log ends it (KIP-101, KIP-279).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Divergence {

@@ -1,0 +1,96 @@
+//! The serving side of connections: `SocketServer`, `Selector.mute`.
+//!
+//! A broker serves one request of a connection at a time: the channel is muted until its answer is
+//! sent, and later requests wait in the socket. A parked fetch or produce therefore holds up
+//! everything behind it on the same connection, and answers come in the order of the requests.
+
+use crate::engine::ReplyTo;
+use crate::id::ConnId;
+use crate::protocol::Request;
+use std::collections::VecDeque;
+
+#[derive(Clone, Debug)]
+struct Connection {
+    id: ConnId,
+    is_muted: bool,
+    waiting: VecDeque<(ReplyTo, Request)>,
+}
+
+/// All connections that others opened to this broker.
+#[derive(Clone, Debug, Default)]
+pub struct Connections {
+    open: Vec<Connection>,
+}
+
+impl Connections {
+    fn get(&mut self, id: ConnId) -> Option<&mut Connection> {
+        self.open.iter_mut().find(|connection| connection.id == id)
+    }
+
+    /// A request arrived. Gives it back if it can be served now, else keeps it.
+    pub fn arrive(&mut self, to: ReplyTo, request: Request) -> Option<Request> {
+        let connection = match self.open.iter().position(|c| c.id == to.conn) {
+            Some(known) => &mut self.open[known],
+            None => {
+                let waiting = VecDeque::new();
+                self.open.push(Connection { id: to.conn, is_muted: false, waiting });
+                self.open.last_mut().expect("just pushed")
+            }
+        };
+        if connection.is_muted {
+            connection.waiting.push_back((to, request));
+            return None;
+        }
+        connection.is_muted = true;
+        Some(request)
+    }
+
+    /// The request being served on `id` is done. Says whether another one waits.
+    pub fn unmute(&mut self, id: ConnId) -> bool {
+        let Some(connection) = self.get(id) else { return false };
+        assert!(connection.is_muted, "a request ends once");
+        connection.is_muted = false;
+        !connection.waiting.is_empty()
+    }
+
+    /// Takes the next waiting request of `id`, unless one is being served.
+    pub fn next(&mut self, id: ConnId) -> Option<(ReplyTo, Request)> {
+        let connection = self.get(id).filter(|connection| !connection.is_muted)?;
+        let next = connection.waiting.pop_front()?;
+        connection.is_muted = true;
+        Some(next)
+    }
+
+    /// Whether `id` is open.
+    pub fn is_open(&self, id: ConnId) -> bool {
+        self.open.iter().any(|connection| connection.id == id)
+    }
+
+    /// The connection is gone, and with it what waited on it.
+    pub fn forget(&mut self, id: ConnId) {
+        self.open.retain(|connection| connection.id != id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{CorrelationId, InputNo, NodeId};
+    use crate::protocol::InitProducerIdRequest;
+
+    #[test]
+    fn a_second_request_waits_for_the_answer_to_the_first() {
+        let conn = ConnId { client: NodeId::client(1), n: 0 };
+        let to = |n| ReplyTo { conn, correlation: CorrelationId(n), asked: InputNo(0) };
+        let request = || Request::from(InitProducerIdRequest);
+        let mut connections = Connections::default();
+        assert!(connections.arrive(to(0), request()).is_some());
+        assert!(connections.arrive(to(1), request()).is_none());
+        assert!(connections.next(conn).is_none(), "the first is still being served");
+        assert!(connections.unmute(conn));
+        assert_eq!(connections.next(conn).map(|(to, _)| to.correlation), Some(CorrelationId(1)));
+        assert!(!connections.unmute(conn));
+        connections.forget(conn);
+        assert!(!connections.unmute(conn), "an answer to a dead connection changes nothing");
+    }
+}

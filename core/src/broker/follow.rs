@@ -1,0 +1,235 @@
+//! What a broker does with its fetchers' answers and with its in-sync replicas:
+//! `AbstractFetcherThread.processFetchRequest`, `ReplicaManager.maybeShrinkIsr` (rules,
+//!
+
+use super::fetcher::{Asked, FetchState, Fetched, Fetcher};
+use super::{Broker, From};
+use crate::engine::Effects;
+use crate::epoch::{LeaderEpoch, Offset};
+use crate::error_code::ErrorCode;
+use crate::id::{NodeId, TopicPartition};
+use crate::protocol::{
+    AlterPartitionAnswer, AlterPartitionItem, FetchAnswer, FetchResponse, ListOffsetsResponse,
+    OffsetSpec, ReplicaReader,
+};
+use crate::replica::{AlterOutcome, Partition, truncation_point};
+use crate::time::Instant;
+
+impl Broker {
+    // ---- fetchers ------------------------------------------------------------------------------
+
+    /// Copies `tp` from `leader` from now on. A log without epochs starts at its high watermark.
+    pub(super) fn start_fetching(
+        &mut self,
+        now: Instant,
+        tp: TopicPartition,
+        leader: NodeId,
+        leader_epoch: LeaderEpoch,
+        fx: &mut Effects,
+    ) {
+        let partition = self.replicas.get_mut(tp).expect("a followed partition is hosted");
+        if partition.log().epochs().latest().is_none() {
+            let high_watermark = partition.log().high_watermark();
+            partition.truncate(high_watermark, fx);
+        }
+        let fetched = fetch_position(partition, leader_epoch);
+        if !self.fetchers.iter().any(|fetcher| fetcher.leader() == leader) {
+            let timeout = self.replicas.config().replica_socket_timeout;
+            let channel = self.channel(leader, "fetcher", timeout);
+            let place = self.fetchers.partition_point(|fetcher| fetcher.leader() < leader);
+            self.fetchers.insert(place, Fetcher::new(channel));
+        }
+        let fetcher = self.fetchers.iter_mut().find(|fetcher| fetcher.leader() == leader);
+        fetcher.expect("just made").add(fetched);
+        self.fetch_on(now, leader, fx);
+    }
+
+    /// No fetcher copies `tp` any longer.
+    pub(super) fn stop_fetching(&mut self, tp: TopicPartition) {
+        for fetcher in &mut self.fetchers {
+            fetcher.remove(tp);
+        }
+    }
+
+    /// Fetchers with nothing left to copy hang up.
+    pub(super) fn retire_fetchers(&mut self, now: Instant, fx: &mut Effects) {
+        for fetcher in self.fetchers.iter_mut().filter(|f| f.partitions().is_empty()) {
+            fetcher.channel().close(now, fx);
+        }
+        self.fetchers.retain(|fetcher| !fetcher.partitions().is_empty());
+    }
+
+    /// Lets the fetcher for `leader` send what it can.
+    pub(super) fn fetch_on(&mut self, now: Instant, leader: NodeId, fx: &mut Effects) {
+        let Some(epoch) = self.broker_epoch() else { return };
+        let reader = ReplicaReader { broker: self.me, epoch };
+        let config = self.replicas.config();
+        if let Some(fetcher) = self.fetchers.iter_mut().find(|f| f.leader() == leader) {
+            fetcher.go_on(now, reader, config, &mut self.ids, fx);
+        }
+    }
+
+    /// A leader answered a fetch: apply it, and fetch on.
+    pub(super) fn on_fetched(
+        &mut self,
+        now: Instant,
+        (conn, correlation): From,
+        response: FetchResponse,
+        fx: &mut Effects,
+    ) {
+        let Some(place) = self.fetchers.iter().position(|fetcher| fetcher.owns(conn)) else {
+            return;
+        };
+        let fetcher = &mut self.fetchers[place];
+        let leader = fetcher.leader();
+        let Some(Asked::Fetch(asked)) = fetcher.channel().on_response(conn, correlation) else {
+            return;
+        };
+        assert_eq!(asked.len(), response.partitions.len(), "one answer per partition asked for");
+        for ((tp, offset, leader_epoch), answer) in asked.into_iter().zip(response.partitions) {
+            assert_eq!(tp, answer.tp, "answers come in the order of the request");
+            let current = self.fetchers[place].get_mut(tp);
+            // An answer to a former epoch or position says nothing about this one.
+            let is_current = current.is_some_and(|fetched| {
+                fetched.state == FetchState::Fetching
+                    && fetched.offset == offset
+                    && fetched.leader_epoch == leader_epoch
+            });
+            if is_current {
+                self.apply_fetched(now, place, leader_epoch, answer, fx);
+            }
+        }
+        self.fetch_on(now, leader, fx);
+    }
+
+    fn apply_fetched(
+        &mut self,
+        now: Instant,
+        place: usize,
+        leader_epoch: LeaderEpoch,
+        answer: FetchAnswer,
+        fx: &mut Effects,
+    ) {
+        let tp = answer.tp;
+        let backoff = self.replicas.config().replica_fetch_backoff;
+        let variations = self.replicas.variations().clone();
+        let partition = self.replicas.get_mut(tp).expect("a fetched partition is hosted");
+        let state = match answer.error {
+            ErrorCode::None => match answer.diverging {
+                Some(diverging) => {
+                    let to = truncation_point(partition, diverging);
+                    partition.truncate(to, fx);
+                    FetchState::Fetching
+                }
+                None => {
+                    let watermark = answer.high_watermark;
+                    let batches = answer.batches;
+                    partition.append_as_follower(batches, watermark, leader_epoch, &variations, fx);
+                    FetchState::Fetching
+                }
+            },
+            ErrorCode::OffsetOutOfRange => FetchState::OutOfRange(OffsetSpec::Latest),
+            ErrorCode::FencedLeaderEpoch | ErrorCode::KafkaStorageError => FetchState::Failed,
+            _ => FetchState::Delayed(now + backoff),
+        };
+        let position = fetch_position(partition, leader_epoch);
+        let fetched = self.fetchers[place].get_mut(tp).expect("checked by the caller");
+        *fetched = Fetched { state, ..position };
+    }
+
+    /// A leader said where its log ends or starts, because this one's is out of range.
+    pub(super) fn on_offsets(
+        &mut self,
+        now: Instant,
+        (conn, correlation): From,
+        response: &ListOffsetsResponse,
+        fx: &mut Effects,
+    ) {
+        let Some(place) = self.fetchers.iter().position(|fetcher| fetcher.owns(conn)) else {
+            return;
+        };
+        let asked = self.fetchers[place].channel().on_response(conn, correlation);
+        let Some(Asked::Offsets(tp, spec, epoch)) = asked else { return };
+        let backoff = self.replicas.config().replica_fetch_backoff;
+        let answer = response.partitions.first().expect("one question, one answer");
+        let leader = self.fetchers[place].leader();
+        let is_current = self.fetchers[place].get_mut(tp).is_some_and(|fetched| {
+            fetched.leader_epoch == epoch && fetched.state == FetchState::OutOfRange(spec)
+        });
+        if is_current {
+            let partition = self.replicas.get_mut(tp).expect("a fetched partition is hosted");
+            let state = match spec {
+                _ if answer.error != ErrorCode::None => FetchState::Delayed(now + backoff),
+                OffsetSpec::Latest if answer.offset < partition.log().end() => {
+                    partition.truncate(answer.offset, fx);
+                    FetchState::Fetching
+                }
+                OffsetSpec::Latest => FetchState::OutOfRange(OffsetSpec::Earliest),
+                // The leader's log starts at or below this one's end: go on from here. (A log that
+                // starts beyond needs retention or DeleteRecords, which come later.)
+                OffsetSpec::Earliest => FetchState::Delayed(now + backoff),
+            };
+            let position = fetch_position(partition, epoch);
+            let fetched = self.fetchers[place].get_mut(tp).expect("just seen");
+            *fetched = Fetched { state, ..position };
+        }
+        self.fetch_on(now, leader, fx);
+    }
+
+    // ---- in-sync replicas ----------------------------------------------------------------------
+
+    /// Proposes `follower` for the ISR of `tp` if it may join.
+    pub(super) fn propose_expansion(
+        &mut self,
+        now: Instant,
+        tp: TopicPartition,
+        follower: NodeId,
+        fx: &mut Effects,
+    ) {
+        let (partition, view) = self.replicas.get_with_view(tp, now);
+        let item = partition.and_then(|p| p.propose_expansion(follower, view, fx));
+        if let Some(item) = item {
+            self.alter.submit(now, item, &mut self.ids, fx);
+        }
+    }
+
+    /// Looks for followers that lag, in every partition this broker leads.
+    pub(super) fn propose_shrinks(&mut self, now: Instant, fx: &mut Effects) {
+        let led: Vec<_> =
+            self.replicas.iter().filter(|p| p.leadership().is_some()).map(Partition::tp).collect();
+        for tp in led {
+            let (partition, view) = self.replicas.get_with_view(tp, now);
+            let item = partition.and_then(|partition| partition.propose_shrink(view, fx));
+            if let Some(item) = item {
+                self.alter.submit(now, item, &mut self.ids, fx);
+            }
+        }
+    }
+
+    /// The controller decided on proposals.
+    pub(super) fn on_alter_answers(
+        &mut self,
+        now: Instant,
+        decided: Vec<(AlterPartitionItem, AlterPartitionAnswer)>,
+        fx: &mut Effects,
+    ) {
+        for (sent, answer) in decided {
+            let tp = sent.tp;
+            let (partition, view) = self.replicas.get_with_view(tp, now);
+            let Some(partition) = partition else { continue };
+            match partition.on_alter_answer(&sent, &answer, view, fx) {
+                AlterOutcome::Settled => {}
+                AlterOutcome::WatermarkMoved => self.complete_later(now, tp, fx),
+                AlterOutcome::SendAgain => self.alter.submit(now, sent, &mut self.ids, fx),
+            }
+        }
+    }
+}
+
+/// Where a follower of `leader_epoch` goes on: at its log end.
+fn fetch_position(partition: &Partition, leader_epoch: LeaderEpoch) -> Fetched {
+    let (log, state) = (partition.log(), FetchState::Fetching);
+    let offset: Offset = log.end();
+    let last_epoch = log.file().last_epoch();
+    Fetched { tp: partition.tp(), leader_epoch, offset, last_epoch, state }
+}

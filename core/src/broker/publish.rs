@@ -1,0 +1,112 @@
+//! How metadata becomes roles: `MetadataLoader`, `BrokerMetadataPublisher`,
+//! `ReplicaManager.applyDelta` (rules, C-50).
+//!
+//! A publication takes everything committed by then: a broker may skip epochs altogether, as a real
+//! one does when it falls behind. Nothing is published before the controller has said that this
+//! incarnation has read its own registration (C-25), so that it never acts on a former life's roles.
+
+use super::work::Lane;
+use super::{Broker, Work};
+use crate::engine::Effects;
+use crate::event::{LifecycleState, ReplicaEvent};
+use crate::id::TopicPartition;
+use crate::metadata::{MetadataImage, PartitionRegistration};
+use crate::time::Instant;
+use std::sync::Arc;
+
+impl Broker {
+    /// Queues a publication, unless one is queued already.
+    pub(super) fn publish_later(&mut self, now: Instant, fx: &Effects) {
+        if self.state() == LifecycleState::Starting {
+            // The controller decides by this offset whether this incarnation is caught up.
+            self.lifecycle.set_metadata_offset(self.observer.committed_end());
+        } else if !self.is_publishing {
+            self.is_publishing = true;
+            self.work.push(now, Lane::Metadata, fx.input(), Work::Publish);
+        }
+    }
+
+    /// Replaces the metadata, then applies the difference: leaders first, then followers.
+    pub(super) fn publish(&mut self, now: Instant, fx: &mut Effects) {
+        self.is_publishing = false;
+        let mut next = self.replicas.image_arc();
+        let image = Arc::make_mut(&mut next);
+        for (_, record) in self.observer.committed_from(image.end_offset) {
+            image.replay(record);
+        }
+        let before = self.replicas.publish(Arc::clone(&next));
+        let end_offset = next.end_offset;
+        fx.note(ReplicaEvent::MetadataPublished { end_offset });
+        let changed = self.changed(&before, &next);
+        for (tp, registration) in &changed {
+            if registration.leader == Some(self.me) {
+                self.apply_leader(now, *tp, registration, fx);
+            }
+        }
+        for (tp, registration) in &changed {
+            if registration.leader != Some(self.me) {
+                self.apply_follower(now, *tp, registration, fx);
+            }
+        }
+        self.retire_fetchers(now, fx);
+        self.lifecycle.set_metadata_offset(end_offset);
+        self.lifecycle.ready_to_unfence();
+    }
+
+    /// The partitions with a replica here whose record is not the one applied last.
+    fn changed(
+        &self,
+        before: &MetadataImage,
+        after: &MetadataImage,
+    ) -> Vec<(TopicPartition, PartitionRegistration)> {
+        let mut changed = Vec::new();
+        for (topic, image) in &after.topics {
+            let old = before.topics.get(topic);
+            if old.is_some_and(|old| Arc::ptr_eq(old, image)) {
+                continue;
+            }
+            for (n, registration) in image.partitions.iter().enumerate() {
+                let known = old.and_then(|old| old.partitions.get(n));
+                let is_news =
+                    known.is_none_or(|old| old.partition_epoch != registration.partition_epoch);
+                if is_news && registration.replicas.contains(&self.me) {
+                    let tp = TopicPartition { topic: *topic, partition: n as u32 };
+                    changed.push((tp, registration.clone()));
+                }
+            }
+        }
+        changed
+    }
+
+    fn apply_leader(
+        &mut self,
+        now: Instant,
+        tp: TopicPartition,
+        registration: &PartitionRegistration,
+        fx: &mut Effects,
+    ) {
+        self.stop_fetching(tp);
+        self.replicas.get_or_create(tp);
+        let (partition, view) = self.replicas.get_with_view(tp, now);
+        let partition = partition.expect("just created");
+        partition.make_leader(registration, view, fx);
+        self.complete_later(now, tp, fx);
+    }
+
+    fn apply_follower(
+        &mut self,
+        now: Instant,
+        tp: TopicPartition,
+        registration: &PartitionRegistration,
+        fx: &mut Effects,
+    ) {
+        let partition = self.replicas.get_or_create(tp);
+        if partition.make_follower(registration, fx) {
+            self.stop_fetching(tp);
+            if let Some(leader) = registration.leader {
+                self.start_fetching(now, tp, leader, registration.leader_epoch, fx);
+            }
+        }
+        self.complete_later(now, tp, fx);
+    }
+}

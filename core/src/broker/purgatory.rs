@@ -1,0 +1,160 @@
+//! Requests that wait: `DelayedFetch`, `DelayedProduce`, `DelayedOperationPurgatory`
+//! (rules ).
+//!
+//! Parked requests are found by the partitions they watch. What completes them is decided here;
+//! reading and answering is the broker's.
+
+use crate::config::{Acks, Variations};
+use crate::engine::ReplyTo;
+use crate::epoch::Offset;
+use crate::error_code::ErrorCode;
+use crate::id::{ConnId, TopicPartition};
+use crate::protocol::{FetchRequest, ProduceAnswer};
+use crate::record::BatchBody;
+use crate::replica::Partition;
+use crate::time::Instant;
+use std::sync::Arc;
+
+/// A fetch that waits for data.
+#[derive(Clone, Debug)]
+pub struct ParkedFetch {
+    /// Who waits.
+    pub to: ReplyTo,
+    /// What for.
+    pub request: FetchRequest,
+    /// Until when.
+    pub deadline: Instant,
+}
+
+/// An acks=all produce that waits for its followers.
+#[derive(Clone, Debug)]
+pub struct ParkedProduce {
+    /// Who waits.
+    pub to: ReplyTo,
+    /// One entry per partition of the request, in its order.
+    pub entries: Vec<ParkedEntry>,
+    /// Until when.
+    pub deadline: Instant,
+}
+
+/// One partition of a parked produce.
+#[derive(Clone, Debug)]
+pub struct ParkedEntry {
+    /// The answer, final once `awaits` is `None`.
+    pub answer: ProduceAnswer,
+    /// The offset the high watermark must reach.
+    pub awaits: Option<Offset>,
+    /// The batch, for the note.
+    pub body: Arc<BatchBody>,
+    /// Whom success waits for.
+    pub acks: Acks,
+}
+
+/// All parked requests, oldest first.
+#[derive(Clone, Debug, Default)]
+pub struct Purgatory {
+    fetches: Vec<ParkedFetch>,
+    produces: Vec<ParkedProduce>,
+}
+
+impl Purgatory {
+    /// Parks a fetch.
+    pub fn park_fetch(&mut self, fetch: ParkedFetch) {
+        self.fetches.push(fetch);
+    }
+
+    /// Parks a produce.
+    pub fn park_produce(&mut self, produce: ParkedProduce) {
+        assert!(produce.entries.iter().any(|e| e.awaits.is_some()), "it waits for something");
+        self.produces.push(produce);
+    }
+
+    /// Whether anyone watches `tp`.
+    pub fn is_watched(&self, tp: TopicPartition) -> bool {
+        self.fetches.iter().any(|f| f.request.partitions.iter().any(|p| p.tp == tp))
+            || self.produces.iter().any(|p| p.entries.iter().any(|e| e.answer.tp == tp))
+    }
+
+    /// Takes out the first fetch for which `is_done` holds.
+    pub fn take_fetch(&mut self, is_done: impl Fn(&ParkedFetch) -> bool) -> Option<ParkedFetch> {
+        let done = self.fetches.iter().position(is_done)?;
+        Some(self.fetches.remove(done))
+    }
+
+    /// Lets `settle` finish entries and takes out the first produce that waits for nothing more.
+    pub fn take_produce(
+        &mut self,
+        mut settle: impl FnMut(&mut ParkedEntry),
+    ) -> Option<ParkedProduce> {
+        let done = self.produces.iter_mut().position(|produce| {
+            produce.entries.iter_mut().filter(|e| e.awaits.is_some()).for_each(&mut settle);
+            produce.entries.iter().all(|e| e.awaits.is_none())
+        })?;
+        Some(self.produces.remove(done))
+    }
+
+    /// Takes out the first fetch whose time is over.
+    pub fn expire_fetch(&mut self, now: Instant) -> Option<ParkedFetch> {
+        self.take_fetch(|fetch| fetch.deadline <= now)
+    }
+
+    /// Takes out the first produce whose time is over; what was not settled has timed out, and
+    /// stays in the log.
+    pub fn expire_produce(&mut self, now: Instant) -> Option<ParkedProduce> {
+        let due = self.produces.iter().position(|produce| produce.deadline <= now)?;
+        let mut produce = self.produces.remove(due);
+        for entry in produce.entries.iter_mut().filter(|e| e.awaits.is_some()) {
+            entry.awaits = None;
+            entry.answer.error = ErrorCode::RequestTimedOut;
+        }
+        Some(produce)
+    }
+
+    /// The client hung up: nobody waits any more.
+    pub fn forget(&mut self, conn: ConnId) {
+        self.fetches.retain(|fetch| fetch.to.conn != conn);
+        self.produces.retain(|produce| produce.to.conn != conn);
+    }
+
+    /// When the next wait is over.
+    pub fn next_deadline(&self) -> Instant {
+        let fetches = self.fetches.iter().map(|fetch| fetch.deadline);
+        let produces = self.produces.iter().map(|produce| produce.deadline);
+        fetches.chain(produces).min().unwrap_or(Instant::NEVER)
+    }
+}
+
+impl ParkedFetch {
+    /// Whether it need not wait any longer. `find` looks a partition up.
+    pub fn is_done<'a>(
+        &self,
+        find: impl Fn(TopicPartition) -> Option<&'a Partition>,
+        variations: &Variations,
+    ) -> bool {
+        let mut bytes = 0;
+        for fetch in &self.request.partitions {
+            let Some(partition) = find(fetch.tp) else { return true };
+            if partition.check_leader_epoch(fetch.current_leader_epoch, variations).is_err() {
+                return true;
+            }
+            let log = partition.log();
+            if log.end() < fetch.fetch_offset {
+                return true;
+            }
+            if let Some(last) = fetch.last_fetched_epoch
+                && variations.divergence_check
+                && log
+                    .end_offset_for(last)
+                    .is_none_or(|end| end.epoch < last || end.end_offset < fetch.fetch_offset)
+            {
+                return true;
+            }
+            let bound = partition.read_bound(self.request.reader);
+            if fetch.fetch_offset < bound {
+                let enough = self.request.min_bytes.saturating_sub(bytes);
+                bytes += log.file().bytes_between(fetch.fetch_offset, bound, enough);
+            }
+        }
+        bytes >= self.request.min_bytes.max(1)
+    }
+}
