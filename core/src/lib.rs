@@ -14,6 +14,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod broker;
 pub mod broker_set;
 pub mod chance;
 pub mod config;
@@ -25,6 +26,7 @@ pub mod id;
 pub mod metadata;
 pub mod net;
 pub mod protocol;
+pub mod raft;
 pub mod record;
 pub mod time;
 pub mod timers;
