@@ -14,6 +14,7 @@
     clippy::wildcard_enum_match_arm
 )]
 
+pub mod broker;
 pub mod broker_set;
 pub mod chance;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod log;
 pub mod metadata;
 pub mod net;
 pub mod protocol;
+pub mod raft;
 pub mod record;
 pub mod replica;
 pub mod time;

@@ -18,7 +18,7 @@ struct Connection {
 
 /// All connections that others opened to this broker.
 #[derive(Clone, Debug, Default)]
-pub struct Connections {
+pub(super) struct Connections {
     open: Vec<Connection>,
 }
 
@@ -28,7 +28,7 @@ impl Connections {
     }
 
     /// A request arrived. Gives it back if it can be served now, else keeps it.
-    pub fn arrive(&mut self, to: ReplyTo, request: Request) -> Option<Request> {
+    pub(super) fn arrive(&mut self, to: ReplyTo, request: Request) -> Option<Request> {
         let connection = match self.open.iter().position(|c| c.id == to.conn) {
             Some(known) => &mut self.open[known],
             None => {
@@ -46,7 +46,7 @@ impl Connections {
     }
 
     /// The request being served on `id` is done. Says whether another one waits.
-    pub fn unmute(&mut self, id: ConnId) -> bool {
+    pub(super) fn unmute(&mut self, id: ConnId) -> bool {
         let Some(connection) = self.get(id) else { return false };
         assert!(connection.is_muted, "a request ends once");
         connection.is_muted = false;
@@ -54,7 +54,7 @@ impl Connections {
     }
 
     /// Takes the next waiting request of `id`, unless one is being served.
-    pub fn next(&mut self, id: ConnId) -> Option<(ReplyTo, Request)> {
+    pub(super) fn next(&mut self, id: ConnId) -> Option<(ReplyTo, Request)> {
         let connection = self.get(id).filter(|connection| !connection.is_muted)?;
         let next = connection.waiting.pop_front()?;
         connection.is_muted = true;
@@ -62,12 +62,12 @@ impl Connections {
     }
 
     /// Whether `id` is open.
-    pub fn is_open(&self, id: ConnId) -> bool {
+    pub(super) fn is_open(&self, id: ConnId) -> bool {
         self.open.iter().any(|connection| connection.id == id)
     }
 
     /// The connection is gone, and with it what waited on it.
-    pub fn forget(&mut self, id: ConnId) {
+    pub(super) fn forget(&mut self, id: ConnId) {
         self.open.retain(|connection| connection.id != id);
     }
 }

@@ -18,7 +18,7 @@
 
 use crate::config::BrokerConfig;
 use crate::engine::Effects;
-use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset};
+use crate::epoch::{LeaderEpoch, Offset};
 use crate::id::{ConnId, NodeId, TopicPartition};
 use crate::net::{Channel, ConnIds};
 use crate::protocol::{

@@ -102,6 +102,7 @@ impl Broker {
         self.fetch_on(now, leader, fx);
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other errors pass with time (R-35)")]
     fn apply_fetched(
         &mut self,
         now: Instant,
@@ -117,7 +118,7 @@ impl Broker {
         let state = match answer.error {
             ErrorCode::None => match answer.diverging {
                 Some(diverging) => {
-                    let to = truncation_point(partition, diverging);
+                    let to = truncation_point(partition.log(), diverging);
                     partition.truncate(to, fx);
                     FetchState::Fetching
                 }
@@ -189,7 +190,7 @@ impl Broker {
         let (partition, view) = self.replicas.get_with_view(tp, now);
         let item = partition.and_then(|p| p.propose_expansion(follower, view, fx));
         if let Some(item) = item {
-            self.alter.submit(now, item, &mut self.ids, fx);
+            self.submit(now, item, fx);
         }
     }
 
@@ -201,8 +202,17 @@ impl Broker {
             let (partition, view) = self.replicas.get_with_view(tp, now);
             let item = partition.and_then(|partition| partition.propose_shrink(view, fx));
             if let Some(item) = item {
-                self.alter.submit(now, item, &mut self.ids, fx);
+                self.submit(now, item, fx);
             }
+        }
+    }
+
+    /// Hands a proposal on. If an older one of the same partition is still on its way, this one is
+    /// not attempted and the leader stays with its last committed set.
+    fn submit(&mut self, now: Instant, item: AlterPartitionItem, fx: &mut Effects) {
+        let tp = item.tp;
+        if !self.alter.submit(now, item, &mut self.ids, fx) {
+            self.replicas.get_mut(tp).expect("it proposed").withdraw_proposal();
         }
     }
 
@@ -220,7 +230,7 @@ impl Broker {
             match partition.on_alter_answer(&sent, &answer, view, fx) {
                 AlterOutcome::Settled => {}
                 AlterOutcome::WatermarkMoved => self.complete_later(now, tp, fx),
-                AlterOutcome::SendAgain => self.alter.submit(now, sent, &mut self.ids, fx),
+                AlterOutcome::SendAgain => self.submit(now, sent, fx),
             }
         }
     }
@@ -230,6 +240,6 @@ impl Broker {
 fn fetch_position(partition: &Partition, leader_epoch: LeaderEpoch) -> Fetched {
     let (log, state) = (partition.log(), FetchState::Fetching);
     let offset: Offset = log.end();
-    let last_epoch = log.file().last_epoch();
+    let last_epoch = log.epochs().latest();
     Fetched { tp: partition.tp(), leader_epoch, offset, last_epoch, state }
 }

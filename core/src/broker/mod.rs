@@ -34,19 +34,17 @@ use crate::engine::{Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use crate::epoch::{BrokerEpoch, Offset, ProducerEpoch};
 use crate::error_code::ErrorCode;
 use crate::event::LifecycleState;
-use crate::id::{ConnId, CorrelationId, Incarnation, InputNo, NodeId, TopicPartition};
+use crate::id::{ConnId, CorrelationId, Incarnation, NodeId, TopicPartition};
 use crate::log::ReplicaFiles;
 use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
-use crate::protocol::{
-    Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response,
-};
+use crate::protocol::{Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response};
 use crate::raft::{MetadataLogDisk, Observer, ObserverSpec, VoterSet};
 use crate::replica::FollowerUpdate;
 use crate::time::{Clock, Duration, Instant};
 use crate::timers::Timers;
 use alter_partition::AlterPartitionManager;
 use connections::Connections;
-use lifecycle::{Lifecycle, LifecycleOutcome};
+use lifecycle::{Lifecycle, LifecycleOutput, LifecycleSpec};
 use producer_ids::ProducerIds;
 use purgatory::Purgatory;
 use std::collections::BTreeMap;
@@ -130,6 +128,8 @@ pub struct Broker {
     timers: Timers<Timer>,
     /// A publication is queued.
     is_publishing: bool,
+    /// The first publication of this life was made.
+    has_published: bool,
     /// replication-offset-checkpoint as it stands on disk.
     watermarks: BTreeMap<TopicPartition, Offset>,
     /// The marker this life leaves, once everything is flushed.
@@ -208,9 +208,13 @@ impl Broker {
                     self.publish_later(now, fx);
                 }
             }
-            Response::BrokerRegistration(_) | Response::BrokerHeartbeat(_) => {
-                let outcome = self.lifecycle.on_response(now, from, response, fx);
-                self.on_lifecycle(now, outcome, fx);
+            Response::BrokerRegistration(response) => {
+                let output = self.lifecycle.on_registration(now, from, response, fx);
+                self.on_lifecycle(now, output, fx);
+            }
+            Response::BrokerHeartbeat(response) => {
+                let output = self.lifecycle.on_heartbeat(now, from, response, fx);
+                self.on_lifecycle(now, output, fx);
             }
             Response::AlterPartition(response) => {
                 let decided = self.alter.on_response(now, from, response, fx);
@@ -235,7 +239,7 @@ impl Broker {
         if self.observer.owns(conn) {
             self.observer.on_connected(now, conn, fx);
         } else if self.lifecycle.owns(conn) {
-            self.lifecycle.on_connected(now, conn, fx);
+            self.lifecycle.on_connected(conn, fx);
         } else if self.alter.owns(conn) {
             self.alter.on_connected(now, conn, fx);
         } else if self.producer_ids.owns(conn) {
@@ -248,7 +252,7 @@ impl Broker {
         }
     }
 
-    fn on_hangup(&mut self, now: Instant, conn: ConnId, fx: &mut Effects) {
+    fn on_hangup(&mut self, now: Instant, conn: ConnId) {
         if self.observer.owns(conn) {
             self.observer.on_hangup(now, conn);
         } else if self.lifecycle.owns(conn) {
@@ -263,7 +267,6 @@ impl Broker {
         } else {
             self.forget_connection(conn);
         }
-        let _ = fx;
     }
 
     /// A connection that somebody else opened is gone: nobody waits for its answers any more.
@@ -283,26 +286,32 @@ impl Broker {
         self.producer_ids.go_on(now, self.me, epoch, &mut self.ids, fx);
     }
 
-    fn on_lifecycle(
-        &mut self,
-        now: Instant,
-        outcome: Option<LifecycleOutcome>,
-        fx: &mut Effects,
-    ) {
-        match outcome {
-            None => {}
-            Some(LifecycleOutcome::Registered(epoch)) => self.alter.set_broker_epoch(epoch),
-            Some(LifecycleOutcome::CaughtUp) => self.publish_later(now, fx),
-            Some(LifecycleOutcome::Unfenced) => {}
-            Some(LifecycleOutcome::ShouldShutDown) => {
-                for fetcher in &mut self.fetchers {
-                    fetcher.channel().close(now, fx);
-                }
-                self.fetchers.clear();
-                fx.flush(FINAL_FLUSH);
-            }
-            Some(LifecycleOutcome::GiveUp) => fx.halt(HaltReason::RegistrationTimeout),
+    fn on_lifecycle(&mut self, now: Instant, output: Option<LifecycleOutput>, fx: &mut Effects) {
+        match output {
+            None | Some(LifecycleOutput::Unfenced) => {}
+            Some(LifecycleOutput::Registered(epoch)) => self.alter.set_broker_epoch(epoch),
+            Some(LifecycleOutput::CaughtUp) => self.publish_later(now, fx),
+            Some(LifecycleOutput::ShouldShutDown) => self.begin_final_flush(now, fx),
+            Some(LifecycleOutput::GiveUp) => fx.halt(HaltReason::RegistrationTimeout),
         }
+    }
+
+    /// SIGTERM: hand leaderships over first, if that is wanted (C-60).
+    fn terminate(&mut self, now: Instant, fx: &mut Effects) {
+        if self.replicas.config().controlled_shutdown_enable {
+            let output = self.lifecycle.begin_controlled_shutdown(now, &mut self.ids, fx);
+            self.on_lifecycle(now, output, fx);
+        } else {
+            self.begin_final_flush(now, fx);
+        }
+    }
+
+    fn begin_final_flush(&mut self, now: Instant, fx: &mut Effects) {
+        for fetcher in &mut self.fetchers {
+            fetcher.channel().close(now, fx);
+        }
+        self.fetchers.clear();
+        fx.flush(FINAL_FLUSH);
     }
 
     /// Everything is on disk: leave the marker and go (L-77).
@@ -339,8 +348,8 @@ impl Broker {
         } else if self.observer.next_alarm() <= now {
             self.observer.on_alarm(now, &mut self.ids, fx);
         } else if self.lifecycle.next_alarm() <= now {
-            let outcome = self.lifecycle.on_alarm(now, &mut self.ids, fx);
-            self.on_lifecycle(now, outcome, fx);
+            let output = self.lifecycle.on_alarm(now, &mut self.ids, fx);
+            self.on_lifecycle(now, output, fx);
         } else if self.alter.next_alarm() <= now {
             self.alter.on_alarm(now, &mut self.ids, fx);
         } else if self.producer_ids.next_alarm() <= now {
@@ -410,7 +419,15 @@ impl Process for Broker {
         timers.set(Timer::ShrinkIsr, clock.now + spec.config.replica_lag_time_max.div(2));
         let observer = ObserverSpec {
             me: spec.me,
-            voters: VoterSet::of(controller),
+            voters: VoterSet::new(spec.voters.iter().copied()),
+            config: (*spec.config).clone(),
+            seed: spec.seed,
+        };
+        let lifecycle = LifecycleSpec {
+            me: spec.me,
+            incarnation: life,
+            previous_broker_epoch: previous_epoch,
+            controller,
             config: (*spec.config).clone(),
             seed: spec.seed,
         };
@@ -432,12 +449,13 @@ impl Process for Broker {
             purgatory: Purgatory::default(),
             fetchers: Vec::new(),
             observer: Observer::boot(disk.metadata, &observer),
-            lifecycle: Lifecycle::boot(spec, life, previous_epoch, clock.now, fx),
-            alter: AlterPartitionManager::boot(spec),
+            lifecycle: Lifecycle::boot(&lifecycle, clock.now, fx),
+            alter: AlterPartitionManager::new(spec.me, controller, spec.seed),
             producer_ids: ProducerIds::new(Channel::new(controller, channel, draws)),
             work: WorkQueue::new(Draws::new(spec.seed, "service", actor)),
             timers,
             is_publishing: false,
+            has_published: false,
             watermarks: disk.watermarks,
             clean_shutdown: None,
         }
@@ -452,12 +470,11 @@ impl Process for Broker {
                 Body::Response(_) => self.on_response(now, frame, fx),
             },
             Input::Connected(conn) => self.on_connected(now, conn, fx),
-            Input::Hangup(conn) => self.on_hangup(now, conn, fx),
+            Input::Hangup(conn) => self.on_hangup(now, conn),
             Input::Flushed(FINAL_FLUSH) => self.on_final_flush(fx),
             Input::Flushed(other) => unreachable!("a broker never asked for {other:?}"),
             Input::Terminate => {
-                let outcome = self.lifecycle.begin_shutdown(now, fx);
-                self.on_lifecycle(now, outcome, fx);
+                self.terminate(now, fx);
             }
             Input::Ask(_) => unreachable!("a broker has no application"),
         }

@@ -9,10 +9,10 @@
 
 use crate::engine::{Effects, ReplyTo};
 use crate::epoch::BrokerEpoch;
+use crate::error_code::ErrorCode;
 use crate::id::{ConnId, NodeId, ProducerId};
 use crate::net::{Channel, ConnIds};
 use crate::protocol::{AllocateProducerIdsRequest, AllocateProducerIdsResponse};
-use crate::error_code::ErrorCode;
 use crate::time::{Duration, Instant};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -22,7 +22,7 @@ const RETRY: Duration = Duration::from_millis(50);
 
 /// The ids a broker may hand out and the requests that wait for one.
 #[derive(Clone, Debug)]
-pub struct ProducerIds {
+pub(super) struct ProducerIds {
     channel: Channel<()>,
     block: Range<i64>,
     waiting: VecDeque<ReplyTo>,
@@ -31,33 +31,32 @@ pub struct ProducerIds {
 
 impl ProducerIds {
     /// No ids yet; blocks come over `channel`.
-    pub const fn new(channel: Channel<()>) -> Self {
-        let (waiting, not_before) = (VecDeque::new(), Instant::ZERO);
-        Self { channel, block: 0..0, waiting, not_before }
+    pub(super) const fn new(channel: Channel<()>) -> Self {
+        Self { channel, block: 0..0, waiting: VecDeque::new(), not_before: Instant::ZERO }
     }
 
     /// The connection to the controller.
-    pub const fn channel(&mut self) -> &mut Channel<()> {
+    pub(super) const fn channel(&mut self) -> &mut Channel<()> {
         &mut self.channel
     }
 
     /// Whether `conn` is its connection.
-    pub fn owns(&self, conn: ConnId) -> bool {
+    pub(super) fn owns(&self, conn: ConnId) -> bool {
         self.channel.owns(conn)
     }
 
     /// A client wants an id.
-    pub fn wait(&mut self, to: ReplyTo) {
+    pub(super) fn wait(&mut self, to: ReplyTo) {
         self.waiting.push_back(to);
     }
 
     /// The client hung up.
-    pub fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId) {
         self.waiting.retain(|to| to.conn != conn);
     }
 
     /// The next request that can be answered, with its id.
-    pub fn next(&mut self) -> Option<(ReplyTo, ProducerId)> {
+    pub(super) fn next(&mut self) -> Option<(ReplyTo, ProducerId)> {
         if self.waiting.is_empty() {
             return None;
         }
@@ -66,7 +65,7 @@ impl ProducerIds {
     }
 
     /// Asks the controller for a block if one is wanted.
-    pub fn go_on(
+    pub(super) fn go_on(
         &mut self,
         now: Instant,
         broker: NodeId,
@@ -86,7 +85,7 @@ impl ProducerIds {
     }
 
     /// The controller answered.
-    pub fn on_response(&mut self, now: Instant, response: AllocateProducerIdsResponse) {
+    pub(super) fn on_response(&mut self, now: Instant, response: AllocateProducerIdsResponse) {
         if response.error == ErrorCode::None {
             self.block = response.first..response.first + i64::from(response.count);
         } else {
@@ -95,7 +94,7 @@ impl ProducerIds {
     }
 
     /// When it wants to be woken.
-    pub fn next_alarm(&self) -> Instant {
+    pub(super) fn next_alarm(&self) -> Instant {
         if self.waiting.is_empty() {
             return self.channel.deadline();
         }

@@ -19,7 +19,7 @@ impl Broker {
     pub(super) fn publish_later(&mut self, now: Instant, fx: &Effects) {
         if self.state() == LifecycleState::Starting {
             // The controller decides by this offset whether this incarnation is caught up.
-            self.lifecycle.set_metadata_offset(self.observer.committed_end());
+            self.lifecycle.metadata_published(self.observer.committed_end());
         } else if !self.is_publishing {
             self.is_publishing = true;
             self.work.push(now, Lane::Metadata, fx.input(), Work::Publish);
@@ -49,8 +49,10 @@ impl Broker {
             }
         }
         self.retire_fetchers(now, fx);
-        self.lifecycle.set_metadata_offset(end_offset);
-        self.lifecycle.ready_to_unfence();
+        self.lifecycle.metadata_published(end_offset);
+        if !std::mem::replace(&mut self.has_published, true) {
+            self.lifecycle.ready_to_unfence(now, &mut self.ids, fx);
+        }
     }
 
     /// The partitions with a replica here whose record is not the one applied last.

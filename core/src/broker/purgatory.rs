@@ -17,72 +17,75 @@ use std::sync::Arc;
 
 /// A fetch that waits for data.
 #[derive(Clone, Debug)]
-pub struct ParkedFetch {
+pub(super) struct ParkedFetch {
     /// Who waits.
-    pub to: ReplyTo,
+    pub(super) to: ReplyTo,
     /// What for.
-    pub request: FetchRequest,
+    pub(super) request: FetchRequest,
     /// Until when.
-    pub deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// An acks=all produce that waits for its followers.
 #[derive(Clone, Debug)]
-pub struct ParkedProduce {
+pub(super) struct ParkedProduce {
     /// Who waits.
-    pub to: ReplyTo,
+    pub(super) to: ReplyTo,
     /// One entry per partition of the request, in its order.
-    pub entries: Vec<ParkedEntry>,
+    pub(super) entries: Vec<ParkedEntry>,
     /// Until when.
-    pub deadline: Instant,
+    pub(super) deadline: Instant,
 }
 
 /// One partition of a parked produce.
 #[derive(Clone, Debug)]
-pub struct ParkedEntry {
+pub(super) struct ParkedEntry {
     /// The answer, final once `awaits` is `None`.
-    pub answer: ProduceAnswer,
+    pub(super) answer: ProduceAnswer,
     /// The offset the high watermark must reach.
-    pub awaits: Option<Offset>,
+    pub(super) awaits: Option<Offset>,
     /// The batch, for the note.
-    pub body: Arc<BatchBody>,
+    pub(super) body: Arc<BatchBody>,
     /// Whom success waits for.
-    pub acks: Acks,
+    pub(super) acks: Acks,
 }
 
 /// All parked requests, oldest first.
 #[derive(Clone, Debug, Default)]
-pub struct Purgatory {
+pub(super) struct Purgatory {
     fetches: Vec<ParkedFetch>,
     produces: Vec<ParkedProduce>,
 }
 
 impl Purgatory {
     /// Parks a fetch.
-    pub fn park_fetch(&mut self, fetch: ParkedFetch) {
+    pub(super) fn park_fetch(&mut self, fetch: ParkedFetch) {
         self.fetches.push(fetch);
     }
 
     /// Parks a produce.
-    pub fn park_produce(&mut self, produce: ParkedProduce) {
+    pub(super) fn park_produce(&mut self, produce: ParkedProduce) {
         assert!(produce.entries.iter().any(|e| e.awaits.is_some()), "it waits for something");
         self.produces.push(produce);
     }
 
     /// Whether anyone watches `tp`.
-    pub fn is_watched(&self, tp: TopicPartition) -> bool {
+    pub(super) fn is_watched(&self, tp: TopicPartition) -> bool {
         self.fetches.iter().any(|f| f.request.partitions.iter().any(|p| p.tp == tp))
             || self.produces.iter().any(|p| p.entries.iter().any(|e| e.answer.tp == tp))
     }
 
     /// Takes out the first fetch for which `is_done` holds.
-    pub fn take_fetch(&mut self, is_done: impl Fn(&ParkedFetch) -> bool) -> Option<ParkedFetch> {
+    pub(super) fn take_fetch(
+        &mut self,
+        is_done: impl Fn(&ParkedFetch) -> bool,
+    ) -> Option<ParkedFetch> {
         let done = self.fetches.iter().position(is_done)?;
         Some(self.fetches.remove(done))
     }
 
     /// Lets `settle` finish entries and takes out the first produce that waits for nothing more.
-    pub fn take_produce(
+    pub(super) fn take_produce(
         &mut self,
         mut settle: impl FnMut(&mut ParkedEntry),
     ) -> Option<ParkedProduce> {
@@ -94,13 +97,13 @@ impl Purgatory {
     }
 
     /// Takes out the first fetch whose time is over.
-    pub fn expire_fetch(&mut self, now: Instant) -> Option<ParkedFetch> {
+    pub(super) fn expire_fetch(&mut self, now: Instant) -> Option<ParkedFetch> {
         self.take_fetch(|fetch| fetch.deadline <= now)
     }
 
     /// Takes out the first produce whose time is over; what was not settled has timed out, and
     /// stays in the log.
-    pub fn expire_produce(&mut self, now: Instant) -> Option<ParkedProduce> {
+    pub(super) fn expire_produce(&mut self, now: Instant) -> Option<ParkedProduce> {
         let due = self.produces.iter().position(|produce| produce.deadline <= now)?;
         let mut produce = self.produces.remove(due);
         for entry in produce.entries.iter_mut().filter(|e| e.awaits.is_some()) {
@@ -111,13 +114,13 @@ impl Purgatory {
     }
 
     /// The client hung up: nobody waits any more.
-    pub fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId) {
         self.fetches.retain(|fetch| fetch.to.conn != conn);
         self.produces.retain(|produce| produce.to.conn != conn);
     }
 
     /// When the next wait is over.
-    pub fn next_deadline(&self) -> Instant {
+    pub(super) fn next_deadline(&self) -> Instant {
         let fetches = self.fetches.iter().map(|fetch| fetch.deadline);
         let produces = self.produces.iter().map(|produce| produce.deadline);
         fetches.chain(produces).min().unwrap_or(Instant::NEVER)
@@ -126,7 +129,7 @@ impl Purgatory {
 
 impl ParkedFetch {
     /// Whether it need not wait any longer. `find` looks a partition up.
-    pub fn is_done<'a>(
+    pub(super) fn is_done<'a>(
         &self,
         find: impl Fn(TopicPartition) -> Option<&'a Partition>,
         variations: &Variations,

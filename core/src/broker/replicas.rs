@@ -2,10 +2,10 @@
 //! `ReplicaManager` and `MetadataCache`.
 
 use crate::config::{BrokerConfig, Variations};
+use crate::engine::Effects;
 use crate::epoch::Offset;
 use crate::error_code::ErrorCode;
 use crate::event::ReplicaEvent;
-use crate::engine::Effects;
 use crate::id::{NodeId, TopicPartition};
 use crate::log::{PartitionLog, ReplicaFiles};
 use crate::metadata::MetadataImage;
@@ -78,12 +78,8 @@ impl Replicas {
         now: Instant,
     ) -> (Option<&mut Partition>, View<'_>) {
         let place = self.position(tp);
-        let view = View {
-            now,
-            config: &self.config,
-            variations: &self.variations,
-            image: &self.image,
-        };
+        let view =
+            View { now, config: &self.config, variations: &self.variations, image: &self.image };
         (place.map(|place| &mut self.hosted[place]), view)
     }
 

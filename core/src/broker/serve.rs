@@ -20,7 +20,7 @@ use crate::protocol::{
     MetadataTopic, OffsetSpec, ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse,
     Reader, Request, Response,
 };
-use crate::replica::FollowerUpdate;
+use crate::replica::{FollowerUpdate, Partition};
 use crate::time::Instant;
 
 impl Broker {
@@ -319,7 +319,7 @@ impl Broker {
             .iter()
             .map(|question| {
                 let found = self.list_offset(question, is_replica);
-                let epoch = self.replicas.get(question.tp).and_then(|p| p.leader_epoch());
+                let epoch = self.replicas.get(question.tp).and_then(Partition::leader_epoch);
                 ListOffsetsAnswer {
                     tp: question.tp,
                     error: found.err().unwrap_or(ErrorCode::None),
@@ -337,8 +337,7 @@ impl Broker {
         is_replica: bool,
     ) -> Result<Offset, ErrorCode> {
         let tp = question.tp;
-        let partition =
-            self.replicas.get(tp).ok_or_else(|| self.replicas.why_not_hosted(tp))?;
+        let partition = self.replicas.get(tp).ok_or_else(|| self.replicas.why_not_hosted(tp))?;
         let leadership = partition
             .check_leader_epoch(question.current_leader_epoch, self.replicas.variations())?;
         let log = partition.log();

@@ -13,7 +13,7 @@ use std::collections::BinaryHeap;
 
 /// A thread of the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
+pub(super) enum Lane {
     /// One connection: one request at a time, answers in order of the requests.
     Network(ConnId),
     /// The publication of metadata.
@@ -54,7 +54,7 @@ impl<W> Ord for Queued<W> {
 
 /// All queued steps, in the order they will run.
 #[derive(Clone, Debug)]
-pub struct WorkQueue<W> {
+pub(super) struct WorkQueue<W> {
     queue: BinaryHeap<Queued<W>>,
     busy_until: Vec<(Lane, Instant)>,
     sequence: u64,
@@ -66,12 +66,12 @@ const SERVICE_MAX: Duration = Duration::from_micros(9);
 
 impl<W> WorkQueue<W> {
     /// An empty queue whose service times come from `draws`.
-    pub fn new(draws: Draws) -> Self {
+    pub(super) fn new(draws: Draws) -> Self {
         Self { queue: BinaryHeap::new(), busy_until: Vec::new(), sequence: 0, draws }
     }
 
     /// Queues `work` on `lane`, behind what is queued there. `cause` is the input that left it.
-    pub fn push(&mut self, now: Instant, lane: Lane, cause: InputNo, work: W) {
+    pub(super) fn push(&mut self, now: Instant, lane: Lane, cause: InputNo, work: W) {
         let service = self.draws.between(now, SERVICE_MIN, SERVICE_MAX);
         let known = self.busy_until.iter_mut().find(|(l, _)| *l == lane);
         let at = match known {
@@ -91,12 +91,12 @@ impl<W> WorkQueue<W> {
     }
 
     /// When the next step is due.
-    pub fn next(&self) -> Instant {
+    pub(super) fn next(&self) -> Instant {
         self.queue.peek().map_or(Instant::NEVER, |queued| queued.at)
     }
 
     /// Takes the next step if it is due, with the input that left it.
-    pub fn pop_due(&mut self, now: Instant) -> Option<(InputNo, W)> {
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<(InputNo, W)> {
         if self.next() > now {
             return None;
         }

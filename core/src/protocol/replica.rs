@@ -86,9 +86,14 @@ pub struct FetchAnswer {
 impl FetchAnswer {
     /// No records, for this reason.
     pub const fn refused(tp: TopicPartition, error: ErrorCode) -> Self {
-        let (high_watermark, log_start_offset) = (Offset::ZERO, Offset::ZERO);
-        let (diverging, batches) = (None, Vec::new());
-        Self { tp, error, high_watermark, log_start_offset, diverging, batches }
+        Self {
+            tp,
+            error,
+            high_watermark: Offset::ZERO,
+            log_start_offset: Offset::ZERO,
+            diverging: None,
+            batches: Vec::new(),
+        }
     }
 
     /// The size of its batches.

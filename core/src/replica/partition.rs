@@ -522,6 +522,13 @@ impl Partition {
         AlterPartitionItem { tp, leader_epoch, partition_epoch, new_isr }
     }
 
+    /// The proposal just made was not even sent: back to the committed set.
+    pub fn withdraw_proposal(&mut self) {
+        let leadership = self.leadership_mut().expect("only a leader proposes");
+        assert!(leadership.pending.is_some(), "there is a proposal to withdraw");
+        leadership.pending = None;
+    }
+
     /// The controller decided on a proposal.
     pub fn on_alter_answer(
         &mut self,

@@ -1,0 +1,181 @@
+//! Proposals of in-sync replicas on their way to the controller: `DefaultAlterPartitionManager`
+//! (KIP-497).
+//!
+//! ```text
+//!  submit ─▶ queued ──── no request in flight ───▶ in flight ─── answered ───▶ the owner
+//!               ▲                                     │  ▲
+//!               │ refused as a whole, after 50 ms     │  │ connection lost: the same request again
+//!               └─────────────────────────────────────┘  └── (its effect may have happened already)
+//! ```
+//! - At most one proposal a partition, queued or in flight; at most one request in flight a broker,
+//!   with all that is queued (R-46).
+//! - Nobody gives a proposal up: the leader must count both sets until it knows which one holds.
+//!
+//! ## Simplified
+//! A request repeated after a lost connection carries what is queued by then, not byte for byte what
+//! the lost one carried.
+
+use crate::chance::Draws;
+use crate::engine::Effects;
+use crate::epoch::BrokerEpoch;
+use crate::error_code::ErrorCode;
+use crate::id::{ConnId, CorrelationId, NodeId, TopicPartition};
+use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
+use crate::protocol::{
+    AlterPartitionAnswer, AlterPartitionItem, AlterPartitionRequest, AlterPartitionResponse,
+};
+use crate::time::{Duration, Instant};
+use std::collections::BTreeMap;
+
+/// The proposals of one broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlterPartitionManager {
+    me: NodeId,
+    epoch: Option<BrokerEpoch>,
+    /// Queued or in flight; an item leaves when it is answered.
+    unanswered: BTreeMap<TopicPartition, AlterPartitionItem>,
+    channel: Channel<()>,
+    send_at: Instant,
+}
+
+impl AlterPartitionManager {
+    /// Pause after a request was refused as a whole.
+    const RETRY: Duration = Duration::from_millis(50);
+    /// A connection that has not answered for so long is given up (controller.socket.timeout.ms);
+    /// the request goes out again on the next one.
+    const SOCKET_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// Nothing to propose yet.
+    pub fn new(me: NodeId, controller: NodeId, seed: u64) -> Self {
+        let config = ChannelConfig {
+            max_in_flight: 1,
+            request_timeout: Self::SOCKET_TIMEOUT,
+            connect_timeout: Duration::from_secs(10),
+            // Of the network client between a node and its controller.
+            reconnect: Backoff::fixed(Duration::from_millis(50)),
+        };
+        let draws = Draws::new(seed, "alter partition reconnect", u64::from(me.raw()));
+        Self {
+            me,
+            epoch: None,
+            unanswered: BTreeMap::new(),
+            channel: Channel::new(controller, config, draws),
+            send_at: Instant::ZERO,
+        }
+    }
+
+    /// The broker was registered: later requests carry this epoch.
+    pub fn set_broker_epoch(&mut self, epoch: BrokerEpoch) {
+        assert!(self.epoch.is_none_or(|old| old <= epoch), "broker epochs never go back (INV-4)");
+        self.epoch = Some(epoch);
+    }
+
+    /// The partition's proposal that is queued or in flight.
+    pub fn pending(&self, tp: TopicPartition) -> Option<&AlterPartitionItem> {
+        self.unanswered.get(&tp)
+    }
+
+    /// Queues a proposal and sends what can be sent. False if the partition already has one
+    /// (OPERATION_NOT_ATTEMPTED: the leader stays with its last committed ISR).
+    pub fn submit(
+        &mut self,
+        now: Instant,
+        item: AlterPartitionItem,
+        ids: &mut ConnIds,
+        fx: &mut Effects,
+    ) -> bool {
+        assert!(self.epoch.is_some(), "only a registered broker leads anything");
+        if self.unanswered.contains_key(&item.tp) {
+            return false;
+        }
+        self.unanswered.insert(item.tp, item);
+        if self.channel.can_send() && self.send_at <= now {
+            self.send(now, fx);
+        } else {
+            self.channel.open(now, ids, fx);
+        }
+        true
+    }
+
+    /// Whether `conn` is its connection.
+    pub fn owns(&self, conn: ConnId) -> bool {
+        self.channel.owns(conn)
+    }
+
+    /// When it next wants `on_alarm`.
+    pub fn next_alarm(&self) -> Instant {
+        if self.unanswered.is_empty() {
+            // A connection attempt that nobody waits for any more may take its time.
+            return self.channel.deadline();
+        }
+        match self.channel.retry_at() {
+            Some(at) => at,
+            None if self.channel.can_send() => self.send_at,
+            None => self.channel.deadline(),
+        }
+    }
+
+    /// The moment of `next_alarm`: reconnects, sends again, or gives a connection up.
+    pub fn on_alarm(&mut self, now: Instant, ids: &mut ConnIds, fx: &mut Effects) {
+        assert!(self.next_alarm() <= now, "an alarm has a reason");
+        if self.channel.on_deadline(now, fx).is_some() {
+            return;
+        }
+        self.channel.open(now, ids, fx);
+        if self.channel.can_send() {
+            self.send(now, fx);
+        }
+    }
+
+    /// A connection stands; sends if it is this one's.
+    pub fn on_connected(&mut self, now: Instant, conn: ConnId, fx: &mut Effects) {
+        if self.channel.on_connected(conn) && self.send_at <= now {
+            self.send(now, fx);
+        }
+    }
+
+    /// A connection is gone.
+    pub fn on_hangup(&mut self, now: Instant, conn: ConnId) {
+        self.channel.on_hangup(now, conn);
+    }
+
+    /// An answer came: each proposal in it with what became of it. Sends what was queued meanwhile.
+    pub fn on_response(
+        &mut self,
+        now: Instant,
+        (conn, correlation): (ConnId, CorrelationId),
+        response: AlterPartitionResponse,
+        fx: &mut Effects,
+    ) -> Vec<(AlterPartitionItem, AlterPartitionAnswer)> {
+        if self.channel.on_response(conn, correlation).is_none() {
+            return Vec::new();
+        }
+        if response.error == ErrorCode::NotController {
+            self.channel.close(now, fx);
+            return Vec::new();
+        }
+        if response.error != ErrorCode::None {
+            self.send_at = now + Self::RETRY;
+            return Vec::new();
+        }
+        let mut decided = Vec::with_capacity(response.partitions.len());
+        for answer in response.partitions {
+            let proposal = self.unanswered.remove(&answer.tp);
+            decided.push((proposal.expect("an answer answers a proposal"), answer));
+        }
+        self.send(now, fx);
+        decided
+    }
+
+    fn send(&mut self, now: Instant, fx: &mut Effects) {
+        if self.unanswered.is_empty() {
+            return;
+        }
+        let request = AlterPartitionRequest {
+            broker: self.me,
+            broker_epoch: self.epoch.expect("checked when the first proposal came"),
+            partitions: self.unanswered.values().cloned().collect(),
+        };
+        self.channel.send(now, request, (), fx);
+    }
+}
