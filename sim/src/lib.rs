@@ -1,1 +1,4 @@
-//! sim
+//! A simulated world for Kafka's processes, and the language in which its stories are written.
+#![warn(missing_docs)]
+
+pub mod scenario;
