@@ -1,3 +1,6 @@
-//! sim
+//! A simulated world for Kafka's processes, and the language in which its stories are written.
+#![warn(missing_docs)]
+
 pub mod host;
+pub mod scenario;
 pub mod world;

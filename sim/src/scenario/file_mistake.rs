@@ -1,0 +1,286 @@
+//! What is said about mistakes in a file, sentences apart: one constructor per mistake.
+//!
+//! Codes are stable: K00xx a file that cannot be read, K01xx keys and values, K02xx names, K04xx
+//! warnings, K05xx something that comes later. Those of sentences are in `mistake.rs`.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use super::diagnostic::{Diagnostic, Origin, Place, nearest};
+use super::file::Value;
+use super::mistake::quoted;
+use super::names::some_of;
+
+type Boxed = Box<Diagnostic>;
+
+const MINIMAL: &str = "a scenario begins with `format = 1`, `id = \"my-scenario\"` and a `title`";
+
+// The file.
+
+pub(super) fn file_too_large(origin: &Arc<Origin>, bytes: usize, most: usize) -> Diagnostic {
+    let title = format!("this file is too large for a scenario: {bytes} bytes");
+    Diagnostic::error("K0001", title, &Place::start(origin))
+        .note(format!("the largest scenario has {most} bytes"))
+}
+
+pub(super) fn not_utf8(place: &Place, byte: u8, offset: usize) -> Diagnostic {
+    let title = format!("this is not UTF-8 text: byte 0x{byte:02x} at offset {offset}");
+    Diagnostic::error("K0002", title, place)
+        .label("cannot be read")
+        .help("save the file as UTF-8, or check that it is a scenario at all")
+}
+
+pub(super) fn syntax(place: &Place, message: &str) -> Diagnostic {
+    let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
+    let found = quoted(place.text());
+    let title = match what {
+        "" => "this is not TOML".to_owned(),
+        // The parser says that something is missing without saying what stands there instead.
+        _ if expected.is_empty() => format!("this is not TOML: {what}"),
+        _ => format!("this is not TOML: {what} near {found}"),
+    };
+    let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
+    Diagnostic::error("K0003", title, place)
+        .label(label)
+        .note("only the first mistake of this kind is shown: it often causes the others")
+}
+
+pub(super) fn empty_file(origin: &Arc<Origin>) -> Diagnostic {
+    Diagnostic::error("K0004", "this file says nothing", &Place::start(origin)).help(MINIMAL)
+}
+
+pub(super) fn other_format(value: &Value) -> Boxed {
+    let title = format!("format {} is not known", quoted(value.place.text()));
+    let mistake = Diagnostic::error("K0006", title, &value.place).label("expected 1");
+    Box::new(mistake.help("a newer kafkalab may read it"))
+}
+
+pub(super) fn too_many(place: &Place, what: &str, count: usize, most: usize) -> Boxed {
+    let title = format!("{count} {what} are too many");
+    Box::new(Diagnostic::error("K0005", title, place).label(format!("at most {most}")))
+}
+
+// Keys and values.
+
+pub(super) fn unknown_key(place: &Place, key: &str, table: &str, known: &[&str]) -> Boxed {
+    let title = format!("unknown key {} in {table}", quoted(key));
+    let (settings, own): (Vec<&str>, Vec<&str>) = known.iter().partition(|key| key.contains('.'));
+    let mut mistake = Diagnostic::error("K0100", title, place)
+        .label("not a key of this table")
+        .note(format!("the keys are {}", own.join(" ")));
+    if key.contains('.') && !settings.is_empty() {
+        mistake = mistake.note("of Kafka's settings, those that kafkalab acts on can be set");
+    }
+    Box::new(match nearest(key, known.iter().copied()) {
+        Some(near) if near.contains('.') => {
+            mistake.suggest("a setting with a similar name exists", place, format!("\"{near}\""))
+        }
+        Some(near) => mistake.suggest("a key with a similar name exists", place, near),
+        None => mistake,
+    })
+}
+
+pub(super) fn unquoted_setting(place: &Place, key: &str, setting: &str) -> Boxed {
+    let title = format!("without quotes, `{setting}` is a table `{key}` inside this one");
+    let mistake = Diagnostic::error("K0105", title, place).label("TOML reads dots as tables");
+    Box::new(mistake.help(format!("write Kafka's settings in quotes: `\"{setting}\" = ..`")))
+}
+
+pub(super) fn missing_key(place: &Place, key: &str, table: &str, example: &str) -> Boxed {
+    let title = format!("{table} needs a key `{key}`");
+    let mistake = Diagnostic::error("K0101", title, place).label(format!("`{key}` is missing"));
+    Box::new(mistake.help(format!("add a line such as `{example}`")))
+}
+
+pub(super) fn wrong_kind(value: &Value, expected: &str) -> Boxed {
+    let title = format!("expected {expected}, found {}", value.is_a());
+    let mistake = Diagnostic::error("K0102", title, &value.place);
+    Box::new(mistake.label(format!("expected {expected}")))
+}
+
+pub(super) fn bad_value(value: &Value, expected: &str) -> Boxed {
+    let shown = value.as_text().map_or_else(|| quoted(value.place.text()), quoted);
+    let title = format!("{shown} is not allowed here");
+    let mistake = Diagnostic::error("K0102", title, &value.place);
+    Box::new(mistake.label(format!("expected {expected}")))
+}
+
+pub(super) fn seconds_for_millis(value: &Value, key: &str, millis: u64) -> Boxed {
+    let shown = value.as_text().map_or_else(|| quoted(value.place.text()), quoted);
+    let title = format!("{shown} is not allowed here: `{key}` counts milliseconds");
+    let mistake = Diagnostic::error("K0102", title, &value.place).label("expected a number");
+    Box::new(mistake.suggest("write the number", &value.place, millis.to_string()))
+}
+
+pub(super) fn out_of_range(value: &Value, what: &str, range: &RangeInclusive<i128>) -> Boxed {
+    let title = format!("{} is out of range for {what}", quoted(value.place.text()));
+    let label = format!("expected a whole number from {} to {}", range.start(), range.end());
+    Box::new(Diagnostic::error("K0104", title, &value.place).label(label))
+}
+
+pub(super) fn too_many_replicas(
+    place: &Place,
+    replicas: u16,
+    brokers: u16,
+    at: Option<&Place>,
+) -> Boxed {
+    let title = format!("{replicas} replicas need {replicas} brokers, and there are {brokers}");
+    let mut mistake = Diagnostic::error("K0104", title, place)
+        .label("each replica stands on a broker of its own");
+    if let Some(at) = at {
+        mistake = mistake.also(at, format!("{brokers} brokers"));
+    }
+    Box::new(mistake)
+}
+
+pub(super) fn two_triggers(first: &Place, second: &Place, table: &str) -> Boxed {
+    let title = format!("{table} has two triggers");
+    let mistake = Diagnostic::error("K0106", title, second).label("and this is another");
+    Box::new(mistake.also(first, "this is one").help("make two steps of it"))
+}
+
+pub(super) fn no_trigger(place: &Place, table: &str, known: &[&str]) -> Boxed {
+    let title = format!("{table} does not say when it happens");
+    let all: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+    let mistake = Diagnostic::error("K0106", title, place).label("when?");
+    Box::new(mistake.help(format!("add one of {}", all.join(", "))))
+}
+
+pub(super) fn within_without_when(place: &Place) -> Boxed {
+    let title = "`within` limits how long a `when` may wait, and there is none";
+    Box::new(Diagnostic::error("K0106", title, place).label("this step waits for a time anyway"))
+}
+
+// Names.
+
+pub(super) fn duplicate(place: &Place, name: &str, what: &str, first: &Place) -> Boxed {
+    let title = format!("{} is already the name of a {what}", quoted(name));
+    let mistake = Diagnostic::error("K0103", title, place).label("used again");
+    Box::new(mistake.also(first, "used here first"))
+}
+
+pub(super) fn bad_name(place: &Place, name: &str, why: &str) -> Boxed {
+    let title = format!("{} cannot be a name", quoted(name));
+    Box::new(Diagnostic::error("K0208", title, place).label(why.to_owned()))
+}
+
+pub(super) fn unknown_step(place: &Place, word: &str, earlier: &[(&str, &Place)]) -> Boxed {
+    let title = format!("no earlier step is called {}", quoted(word));
+    let mut mistake =
+        Diagnostic::error("K0204", title, place).label("steps fire in the order of the file");
+    mistake = match nearest(word, earlier.iter().map(|(id, _)| *id)) {
+        Some(near) => {
+            let at = earlier.iter().find(|(id, _)| *id == near).map(|(_, at)| *at);
+            let mistake = mistake.suggest("a step with a similar id exists", place, near);
+            at.map_or(mistake.clone(), |at| mistake.also(at, "this one is near"))
+        }
+        None if earlier.is_empty() => mistake.note("no step before this one has an id"),
+        None => mistake.note(format!(
+            "the steps before it are {}",
+            some_of(earlier.iter().map(|(id, _)| *id))
+        )),
+    };
+    Box::new(mistake)
+}
+
+pub(super) fn unknown_variant(place: &Place, word: &str, known: &[&str]) -> Boxed {
+    let title = format!("there is no variant called {}", quoted(word));
+    let mut mistake = Diagnostic::error("K0205", title, place);
+    mistake = if known.is_empty() {
+        mistake.note("this scenario has no variants")
+    } else {
+        mistake.note(format!("the variants are {}", some_of(known)))
+    };
+    Box::new(match nearest(word, known.iter().copied()) {
+        Some(near) => mistake.suggest("a variant with a similar name exists", place, near),
+        None => mistake,
+    })
+}
+
+pub(super) fn unset_parameter(
+    place: &Place,
+    name: &str,
+    variant: Option<&str>,
+    known: &[&str],
+) -> Boxed {
+    let title = format!("nothing sets the parameter `${name}`");
+    let mut mistake = Diagnostic::error("K0206", title, place);
+    mistake = match variant {
+        Some(variant) if known.contains(&name) => {
+            mistake.label(format!("variant `{variant}` leaves it open"))
+        }
+        _ => mistake.label("not a parameter of this scenario"),
+    };
+    if let Some(near) = nearest(name, known.iter().copied().filter(|known| *known != name)) {
+        let near = format!("\"${near}\"");
+        return Box::new(mistake.suggest("a parameter with a similar name exists", place, near));
+    }
+    Box::new(mistake.help(format!(
+        "set it in every variant, or give it a default: `[param]` with `{name} = ..`"
+    )))
+}
+
+pub(super) fn unknown_parameter(place: &Place, name: &str, known: &[&str]) -> Boxed {
+    let title = format!("this scenario has no parameter {}", quoted(name));
+    let mut mistake = Diagnostic::error("K0206", title, place);
+    mistake = if known.is_empty() {
+        mistake.note("a parameter is declared in `[param]` or `[variants]`")
+    } else {
+        mistake.note(format!("the parameters are {}", some_of(known)))
+    };
+    Box::new(match nearest(name, known.iter().copied()) {
+        Some(near) => mistake.suggest("a parameter with a similar name exists", place, near),
+        None => mistake,
+    })
+}
+
+pub(super) fn parameter_of_parameter(place: &Place) -> Boxed {
+    let title = "a parameter cannot stand for another parameter";
+    Box::new(Diagnostic::error("K0206", title, place).label("write the value itself"))
+}
+
+pub(super) fn nothing_to_look_at(place: &Place, word: &str) -> Boxed {
+    let title = format!("there is nothing called {} to look at", quoted(word));
+    let mistake = Diagnostic::error("K0201", title, place);
+    Box::new(mistake.note(
+        "look takes nodes `b1`, topics `orders`, partitions `orders-0`, replicas `orders-0@b1`",
+    ))
+}
+
+// Warnings.
+
+pub(super) fn no_korean(place: &Place) -> Diagnostic {
+    Diagnostic::warning("K0401", "this text has no Korean", place)
+        .label("English is shown instead")
+        .help("add `ko`, or write one string for both languages")
+}
+
+pub(super) fn unused_parameter(place: &Place, name: &str) -> Diagnostic {
+    Diagnostic::warning("K0402", format!("nothing uses the parameter {}", quoted(name)), place)
+        .label("this changes nothing")
+        .help(format!("write `\"${name}\"` where its value belongs"))
+}
+
+pub(super) fn min_isr_out_of_reach(place: &Place, min: u16, replicas: u16) -> Diagnostic {
+    let title = format!("min.insync.replicas is {min} and there are {replicas} replicas");
+    Diagnostic::warning("K0403", title, place).label("acks=all can never succeed here")
+}
+
+pub(super) fn promises_dropped(place: &Place) -> Diagnostic {
+    let title = "the variants of the file are replaced, and with them the promises made `for` one";
+    Diagnostic::warning("K0404", title, place).label("sets all that the variants differ in")
+}
+
+// Later.
+
+pub(super) fn key_comes_later(place: &Place, key: &str, instead: &str) -> Boxed {
+    let title = format!("`{key}` comes later");
+    let mistake = Diagnostic::error("K0501", title, place).label("not yet");
+    Box::new(if instead.is_empty() { mistake } else { mistake.help(instead.to_owned()) })
+}
+
+pub(super) fn controllers_come_later(value: &Value) -> Boxed {
+    let title = "more than one controller comes later";
+    let mistake = Diagnostic::error("K0503", title, &value.place).label("expected 1");
+    Box::new(mistake.help("leave the line out: there is one controller, `k1`"))
+}

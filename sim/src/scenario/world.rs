@@ -1,0 +1,381 @@
+//! Reads the world of a scenario: cluster, net, topics, clients; and with them all its names.
+
+use kafkalab_core::config::{
+    BrokerConfig, ConsumerConfig, ProducerConfig, Settings, TopicConfig, Variations,
+};
+use kafkalab_core::id::{NodeId, TopicId, TopicPartition};
+use kafkalab_core::time::Duration;
+
+use super::diagnostic::{Outcome, Place};
+use super::file::{Entry, Kind, Table, Value};
+use super::file_mistake as mistake;
+use super::mistake as misnamed;
+use super::names::{Names, Role};
+use super::plan::{
+    ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Latency, NetPlan, ProducerPlan, Tail,
+    TopicPlan,
+};
+use super::read::Reader;
+use super::units;
+use super::vocabulary::is_reserved;
+
+const MOST_TOPICS: usize = 100;
+const MOST_PARTITIONS: u32 = 2_000;
+const MOST_CLIENTS: usize = 200;
+
+const BROKERS: std::ops::RangeInclusive<i128> = 1..=100;
+const PARTITIONS: std::ops::RangeInclusive<i128> = 1..=1_000;
+const REPLICAS: std::ops::RangeInclusive<i128> = 1..=100;
+const RECORDS: std::ops::RangeInclusive<i128> = 0..=10_000_000;
+
+/// Everything that exists before the story begins.
+pub(super) struct World {
+    pub(super) cluster: ClusterPlan,
+    pub(super) net: NetPlan,
+    pub(super) topics: Vec<TopicPlan>,
+    pub(super) clients: Vec<ClientPlan>,
+    pub(super) names: Names,
+}
+
+/// Reads it all. A table with mistakes still gives its name, or every mention would be one more.
+pub(super) fn read<'a>(root: &'a Table, reader: &mut Reader<'a>) -> World {
+    let mut names = Names::default();
+    let cluster = read_cluster(root, &mut names, reader);
+    let net = read_net(root, reader);
+    let topics = read_topics(root, &mut names, reader);
+    let clients = read_clients(root, &mut names, reader);
+    World { cluster, net, topics, clients, names }
+}
+
+/// A name is a word of the sentences: it must read as one, and as nothing else.
+pub(super) fn check_name(name: &str, place: &Place) -> Outcome<()> {
+    let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let why = if !name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') {
+        "a name begins with a letter"
+    } else if !name.bytes().all(letters) {
+        "a name is made of letters, digits, `-`, `_` and `.`"
+    } else if name.len() > 64 {
+        "a name has at most 64 letters"
+    } else if is_reserved(name) {
+        "this word means something in sentences"
+    } else {
+        return Ok(());
+    };
+    Err(mistake::bad_name(place, name, why))
+}
+
+/// Names of nodes and partitions are taken.
+fn check_free(name: &str, place: &Place) -> Outcome<()> {
+    check_name(name, place)?;
+    let digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
+    let why = if name.strip_prefix(['b', 'k']).is_some_and(digits) {
+        "brokers are called b1, b2, .. and controllers k1, k2, .."
+    } else if name.rsplit_once('-').is_some_and(|(_, rest)| digits(rest)) {
+        "it would read like a partition: leave the number at the end away"
+    } else {
+        return Ok(());
+    };
+    Err(mistake::bad_name(place, name, why))
+}
+
+fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) -> ClusterPlan {
+    let empty = ClusterPlan {
+        brokers: 1,
+        controllers: 1,
+        config: BrokerConfig::default(),
+        variations: Variations::default(),
+        profile: "4.1".to_owned(),
+    };
+    (names.brokers, names.controllers) = (empty.brokers, empty.controllers);
+    let Some(table) = reader.table(root, "cluster") else { return empty };
+    let own = ["brokers", "controllers", "profile", "variations"];
+    reader.check_keys(table, "[cluster]", &[&own, BrokerConfig::KEYS].concat());
+    names.brokers_at = table.entry("brokers").map(|entry| entry.value.place.clone());
+    let brokers = reader.whole(table, "brokers", &BROKERS);
+    // With a broken number of brokers no node is unknown.
+    let broken = table.entry("brokers").is_some() && brokers.is_none();
+    let brokers = brokers.map_or(if broken { *BROKERS.end() as u16 } else { 1 }, |n| n as u16);
+    names.brokers = brokers;
+    let controllers = reader.whole(table, "controllers", &(1..=9)).unwrap_or(1) as u16;
+    if controllers > 1
+        && let Some(value) = reader.value(table, "controllers")
+    {
+        names.controllers = controllers;
+        reader.push(mistake::controllers_come_later(value));
+    }
+    if let Some(value) = reader.value(table, "profile")
+        && value.as_text() != Some("4.1")
+    {
+        reader.push(mistake::bad_value(value, "`4.1`, the release that is built"));
+    }
+    let variations = reader.table(table, "variations").map(|table| {
+        reader.check_keys(table, "variations", Variations::KEYS);
+        reader.settings(table)
+    });
+    let config = reader.settings(table);
+    ClusterPlan {
+        brokers,
+        controllers,
+        config,
+        variations: variations.unwrap_or_default(),
+        profile: empty.profile,
+    }
+}
+
+fn read_net<'a>(root: &'a Table, reader: &mut Reader<'a>) -> NetPlan {
+    let mut net = NetPlan { latency: Latency::default() };
+    let Some(table) = reader.table(root, "net") else { return net };
+    reader.check_keys(table, "[net]", &["latency"]);
+    if let Some(value) = reader.value(table, "latency") {
+        let form = "a time `\"1ms\"`, a range `\"1ms..3ms\"`, or `\"1ms..3ms tail 1% 200ms\"`";
+        let latency = value.as_text().and_then(latency);
+        let latency = latency.ok_or_else(|| mistake::bad_value(value, form));
+        net.latency = reader.sink.keep(latency).unwrap_or_default();
+    }
+    net
+}
+
+/// Reads `1ms`, `1ms..3ms`, `1ms..3ms tail 1% 200ms`.
+fn latency(text: &str) -> Option<Latency> {
+    let mut words = text.split_whitespace();
+    let range = words.next()?;
+    let (min, max) = range.split_once("..").unwrap_or((range, range));
+    let (min, max) = (units::duration(min).ok()?, units::duration(max).ok()?);
+    let tail = match words.next() {
+        None => None,
+        Some("tail") => {
+            let permille = units::permille(words.next()?)?;
+            Some(Tail { permille, at: units::duration(words.next()?).ok()? })
+        }
+        Some(_) => return None,
+    };
+    let orderly = min <= max && tail.is_none_or(|tail| tail.at >= max) && words.next().is_none();
+    orderly.then_some(Latency { min, max, tail })
+}
+
+/// The tables `[kind.NAME]`, at most `most` of them.
+fn named<'a>(
+    root: &'a Table,
+    kind: &str,
+    most: usize,
+    reader: &mut Reader<'a>,
+) -> Vec<(&'a Entry, &'a Table)> {
+    let Some(all) = reader.table(root, kind) else { return Vec::new() };
+    if let Some(over) = all.entries.get(most) {
+        reader.push(mistake::too_many(&over.place, &format!("{kind}s"), all.entries.len(), most));
+    }
+    let mut found = Vec::new();
+    for entry in all.entries.iter().take(most) {
+        if let Kind::Table(table) = &entry.value.kind {
+            found.push((entry, table));
+        } else {
+            let expected = format!("a table: `[{kind}.NAME]` gives the {kind} its name");
+            reader.push(mistake::wrong_kind(&entry.value, &expected));
+        }
+    }
+    found
+}
+
+fn read_topics<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) -> Vec<TopicPlan> {
+    let mut topics = Vec::new();
+    let mut all = 0;
+    for (n, (entry, table)) in named(root, "topic", MOST_TOPICS, reader).into_iter().enumerate() {
+        let free = check_free(&entry.key, &entry.place);
+        reader.sink.keep(free);
+        let called = format!("[topic.{}]", entry.key);
+        let keys = [&["partitions", "replicas"], TopicConfig::KEYS].concat();
+        reader.check_keys(table, &called, &keys);
+        let partitions = reader.whole(table, "partitions", &PARTITIONS);
+        let broken = table.entry("partitions").is_some() && partitions.is_none();
+        let partitions = partitions.unwrap_or(1) as u32;
+        all += partitions;
+        if all > MOST_PARTITIONS {
+            let most = MOST_PARTITIONS as usize;
+            let place = &entry.place;
+            reader.push(mistake::too_many(place, "partitions in all", all as usize, most));
+            break;
+        }
+        // With a broken number of partitions no partition is unknown.
+        let known = if broken { *PARTITIONS.end() as u32 } else { partitions };
+        names.topics.push((entry.key.clone(), known));
+        let replicas = reader.whole(table, "replicas", &REPLICAS).unwrap_or(1) as u16;
+        let config: TopicConfig = reader.settings(table);
+        check_replicas(table, (replicas, config.min_insync_replicas), names, reader);
+        topics.push(TopicPlan {
+            name: entry.key.clone(),
+            id: TopicId(n as u32),
+            partitions,
+            replicas,
+            config,
+        });
+    }
+    topics
+}
+
+fn check_replicas<'a>(
+    table: &'a Table,
+    (replicas, min_isr): (u16, u16),
+    names: &Names,
+    reader: &mut Reader<'a>,
+) {
+    if let Some(value) = reader.value(table, "replicas")
+        && replicas > names.brokers
+    {
+        let at = names.brokers_at.as_ref();
+        reader.push(mistake::too_many_replicas(&value.place, replicas, names.brokers, at));
+    } else if let Some(value) = reader.value(table, "min.insync.replicas")
+        && min_isr > replicas
+    {
+        reader.sink.push(mistake::min_isr_out_of_reach(&value.place, min_isr, replicas));
+    }
+}
+
+fn read_clients<'a>(
+    root: &'a Table,
+    names: &mut Names,
+    reader: &mut Reader<'a>,
+) -> Vec<ClientPlan> {
+    let mut declared = Vec::new();
+    for role in [Role::Producer, Role::Consumer] {
+        for (entry, table) in named(root, role.word(), MOST_CLIENTS, reader) {
+            declared.push((role, entry, table));
+        }
+    }
+    declared.sort_by_key(|(_, entry, _)| entry.place.span.start);
+    if let Some((_, over, _)) = declared.get(MOST_CLIENTS) {
+        let count = declared.len();
+        reader.push(mistake::too_many(&over.place, "clients", count, MOST_CLIENTS));
+        declared.truncate(MOST_CLIENTS);
+    }
+    let mut clients: Vec<ClientPlan> = Vec::new();
+    for (n, (role, entry, table)) in declared.iter().enumerate() {
+        let free = check_free(&entry.key, &entry.place);
+        reader.sink.keep(free);
+        let earlier = declared[..n].iter().find(|(_, other, _)| other.key == entry.key);
+        if let Some((other, first, _)) = earlier {
+            let what = other.word();
+            reader.push(mistake::duplicate(&entry.place, &entry.key, what, &first.place));
+        } else if names.topic(&entry.key).is_some() {
+            let why = "a topic has this name: sentences could not tell them apart";
+            reader.push(mistake::bad_name(&entry.place, &entry.key, why));
+        }
+        names.clients.push((entry.key.clone(), *role));
+        let kind = match role {
+            Role::Producer => ClientKind::Producer(read_producer(entry, table, names, reader)),
+            Role::Consumer => ClientKind::Consumer(read_consumer(entry, table, names, reader)),
+        };
+        clients.push(ClientPlan {
+            name: entry.key.clone(),
+            node: NodeId::client(n as u16 + 1),
+            start: reader.duration(table, "start"),
+            kind,
+        });
+    }
+    clients
+}
+
+fn read_producer<'a>(
+    entry: &Entry,
+    table: &'a Table,
+    names: &Names,
+    reader: &mut Reader<'a>,
+) -> ProducerPlan {
+    let called = format!("[producer.{}]", entry.key);
+    let own = ["topic", "records", "every", "keys", "value-bytes", "start"];
+    reader.check_keys(table, &called, &[&own, ProducerConfig::KEYS].concat());
+    for (key, example) in [("topic", "topic = \"orders\""), ("records", "records = 10")] {
+        if table.entry(key).is_none() {
+            reader.push(mistake::missing_key(&entry.place, key, &called, example));
+        }
+    }
+    let topic = reader.text(table, "topic").map(|(word, place)| {
+        names.topic(word).ok_or_else(|| misnamed::unknown_topic(place, word, names))
+    });
+    let topic = topic.and_then(|topic| reader.sink.keep(topic));
+    ProducerPlan {
+        topic: topic.unwrap_or(TopicId(0)),
+        records: reader.whole(table, "records", &RECORDS).unwrap_or(0) as u32,
+        every: reader.duration(table, "every").unwrap_or(Duration::from_millis(10)),
+        keys: reader.whole(table, "keys", &(1..=1_000_000)).map(|keys| keys as u32),
+        value_bytes: read_value_bytes(table, reader),
+        config: reader.settings(table),
+    }
+}
+
+fn read_value_bytes<'a>(table: &'a Table, reader: &mut Reader<'a>) -> u32 {
+    const MOST: u64 = 1 << 20;
+    let Some(value) = reader.value(table, "value-bytes") else { return 100 };
+    let bytes = match &value.kind {
+        Kind::Whole(number) => u64::try_from(*number).ok(),
+        Kind::Text(text) => units::size(text),
+        _ => None,
+    };
+    let bytes = bytes.filter(|bytes| *bytes <= MOST);
+    let expected = "a size up to 1 MiB, such as `100` or `\"1KiB\"`";
+    let bytes = bytes.ok_or_else(|| mistake::bad_value(value, expected));
+    reader.sink.keep(bytes).unwrap_or(100) as u32
+}
+
+/// Keys of consumer groups, and what to do without them.
+const GROUP_KEYS: [(&str, &str); 5] = [
+    ("group", "consumer groups come later; use `assign = [\"orders\"]`"),
+    ("topics", "consumer groups come later; use `assign = [\"orders\"]`"),
+    ("commit", "consumer groups come later; a consumer with `assign` commits nothing"),
+    ("count", "write one table for each consumer"),
+    ("work", "the time spent on one record is `process = \"20ms\"`"),
+];
+
+fn read_consumer<'a>(
+    entry: &Entry,
+    table: &'a Table,
+    names: &Names,
+    reader: &mut Reader<'a>,
+) -> ConsumerPlan {
+    let called = format!("[consumer.{}]", entry.key);
+    let own = ["assign", "process", "start"];
+    let keys = [&own, ConsumerConfig::KEYS].concat();
+    let mut grouped = false;
+    for (key, instead) in GROUP_KEYS {
+        if let Some(entry) = table.entry(key) {
+            grouped = true;
+            reader.push(mistake::key_comes_later(&entry.place, key, instead));
+        }
+    }
+    let later = GROUP_KEYS.map(|(key, _)| key);
+    let allowed = if grouped { [keys.as_slice(), &later].concat() } else { keys };
+    reader.check_keys(table, &called, &allowed);
+    if table.entry("assign").is_none() && !grouped {
+        let example = "assign = [\"orders\"]";
+        reader.push(mistake::missing_key(&entry.place, "assign", &called, example));
+    }
+    let mut assign = Vec::new();
+    for value in reader.values(table, "assign") {
+        let found = assigned(value, names);
+        assign.extend(reader.sink.keep(found).unwrap_or_default());
+        assign.sort_unstable();
+        assign.dedup();
+    }
+    ConsumerPlan {
+        assign,
+        process: reader.duration(table, "process").unwrap_or_default(),
+        config: reader.settings(table),
+    }
+}
+
+/// All partitions of a topic, or one partition.
+fn assigned(value: &Value, names: &Names) -> Outcome<Vec<TopicPartition>> {
+    let Some(word) = value.as_text() else {
+        return Err(mistake::wrong_kind(value, "a topic or a partition in quotes"));
+    };
+    if let Some(topic) = names.topic(word) {
+        let all = 0..names.partitions(topic);
+        return Ok(all.map(|partition| TopicPartition { topic, partition }).collect());
+    }
+    match names.partition(word) {
+        Some(tp) => Ok(vec![tp]),
+        None if word.contains('-') => {
+            Err(misnamed::unknown_partition(&value.place, word, "assign", names))
+        }
+        None => Err(misnamed::unknown_topic(&value.place, word, names)),
+    }
+}

@@ -1,0 +1,68 @@
+//! Where output goes: stdout for the answer, stderr for all else, colours where they are wanted.
+
+use std::io::{self, Write};
+
+use annotate_snippets::{Level, Renderer};
+use anstream::{AutoStream, ColorChoice};
+use kafkalab_sim::scenario::Diagnostic;
+
+use super::args::Color;
+use super::diagnostic::render;
+
+/// The two streams of a command. Tests hand in buffers.
+pub struct Streams {
+    /// The answer.
+    pub out: Box<dyn Write>,
+    /// Diagnostics, warnings, progress.
+    pub err: Box<dyn Write>,
+    /// The width of messages, in columns.
+    pub width: usize,
+}
+
+impl Streams {
+    /// Those of the process. Escapes are stripped where `color`, `NO_COLOR` or a pipe says so.
+    pub fn real(color: Color) -> Self {
+        let choice = match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        let choice_of_out = match choice {
+            ColorChoice::Auto => AutoStream::choice(&io::stdout()),
+            chosen => chosen,
+        };
+        let out = io::BufWriter::new(AutoStream::new(io::stdout(), choice_of_out));
+        let err = AutoStream::new(io::stderr(), choice);
+        Self { out: Box::new(out), err: Box::new(err), width: width() }
+    }
+
+    /// Sends out what is still held back.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        self.err.flush()
+    }
+
+    /// Shows mistakes on stderr, an empty line between them.
+    pub fn diagnose(&mut self, found: &[Diagnostic]) -> io::Result<()> {
+        for one in found {
+            writeln!(self.err, "{}\n", render(one, self.width, true))?;
+        }
+        Ok(())
+    }
+
+    /// Says on stderr what is wrong where no text can be pointed at.
+    pub fn complain(&mut self, title: &str, help: Option<&str>) -> io::Result<()> {
+        let mut group =
+            Level::ERROR.primary_title(title).elements(Vec::<annotate_snippets::Padding>::new());
+        if let Some(help) = help {
+            group = group.element(Level::HELP.message(help));
+        }
+        writeln!(self.err, "{}", Renderer::styled().term_width(self.width).render(&[group]))
+    }
+}
+
+/// Columns of messages: what `COLUMNS` says, else the usual 80 plus room for a long comment.
+fn width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    columns.filter(|columns| (40..=400).contains(columns)).unwrap_or(120)
+}
