@@ -16,6 +16,7 @@
 
 pub mod broker_set;
 pub mod chance;
+pub mod client;
 pub mod config;
 pub mod engine;
 pub mod epoch;
