@@ -14,7 +14,7 @@ use kafkalab_sim::world::{
 use std::collections::VecDeque;
 
 #[derive(Clone, Copy, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     Kill(NodeId),
     Power(NodeId),
     Restart(NodeId),
@@ -46,21 +46,21 @@ struct Trigger {
 }
 
 #[derive(Clone)]
-pub struct Chaos {
-    pub world: World<Chatter>,
+pub(crate) struct Chaos {
+    pub(crate) world: World<Chatter>,
     timed: VecDeque<(Instant, Action)>,
     triggers: VecDeque<Trigger>,
     due: Vec<Action>,
     deliveries: u64,
     end: Instant,
     /// Every step with the trace after it, if somebody wants to compare.
-    pub steps: Option<Vec<(Step, TraceHash)>>,
+    pub(crate) steps: Option<Vec<(Step, TraceHash)>>,
 }
 
 const SECONDS: u64 = 16;
 
 impl Chaos {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let mut world = calm(seed, 2);
         let now = Instant::ZERO;
         let nodes: Vec<NodeId> = world.nodes().collect();
@@ -99,7 +99,7 @@ impl Chaos {
     }
 
     /// Two couples that do not know each other, and no story.
-    pub fn apart(seed: u64) -> Self {
+    pub(crate) fn apart(seed: u64) -> Self {
         let pairs = [(1, 1), (3, 2)].map(|(b, c)| (NodeId::broker(b), NodeId::client(c)));
         let know = |id: NodeId| pairs.iter().filter(move |(_, c)| *c == id).map(|(b, _)| *b);
         let mut nodes = setup(seed, 2);
@@ -108,40 +108,43 @@ impl Chaos {
         }
         let mut world = World::new(seed, nodes, NetConfig::default(), DiskConfig::default());
         let all: Vec<NodeId> = world.nodes().collect();
-        all.into_iter().for_each(|node| drop(world.start(node, Instant::ZERO)));
+        for node in all {
+            world.start(node, Instant::ZERO);
+        }
         Self { world, timed: VecDeque::new(), triggers: VecDeque::new(), ..Self::new(seed) }
     }
 
     /// The same run with one action more, after all others of its moment.
-    pub fn with(mut self, at: Instant, action: Action) -> Self {
+    pub(crate) fn with(mut self, at: Instant, action: Action) -> Self {
         let place = self.timed.partition_point(|(when, _)| *when <= at);
         self.timed.insert(place, (at, action));
         self
     }
 
-    pub fn recording(mut self) -> Self {
+    pub(crate) fn recording(mut self) -> Self {
         self.steps = Some(Vec::new());
         self
     }
 
     fn act(&mut self, action: Action) {
-        let (world, now) = (&mut self.world, self.world.now());
+        let now = self.world.now();
+        let world = &mut self.world;
         match action {
-            Action::Kill(node) => drop(world.kill(node)),
-            Action::Power(node) => drop(world.power(node)),
+            Action::Kill(node) => _ = world.kill(node),
+            Action::Power(node) => _ = world.power(node),
             Action::Restart(node) => world.restart(node),
             Action::Terminate(node) => world.terminate(node),
-            Action::Start(node) => drop(world.start(node, now)),
-            Action::Wipe(node) => drop(world.wipe(node)),
-            Action::Pause(node) => drop(world.pause(node)),
-            Action::Resume(node) => drop(world.resume(node)),
+            Action::Start(node) => _ = world.start(node, now),
+            Action::Wipe(node) => _ = world.wipe(node),
+            Action::Pause(node) => _ = world.pause(node),
+            Action::Resume(node) => _ = world.resume(node),
             Action::Skew(node, millis) => world.skew(node, millis),
             Action::SlowDisk(node, extra) => world.slow_disk(node, extra),
-            Action::Cut(from, to) => drop(world.cut(from, to)),
+            Action::Cut(from, to) => _ = world.cut(from, to),
             Action::Slow(from, to, extra) => world.slow(from, to, extra),
             Action::Drop(from, to, permille) => world.drop(from, to, permille),
-            Action::Hold(api, way, from, to) => drop(world.hold(api, way, from, to)),
-            Action::Release(api, way, from, to) => drop(world.release(api, way, from, to)),
+            Action::Hold(api, way, from, to) => _ = world.hold(api, way, from, to),
+            Action::Release(api, way, from, to) => _ = world.release(api, way, from, to),
             Action::Sever(one, other) => world.sever(one, other),
             Action::Heal => world.heal(),
             Action::Poison(node) => {
@@ -212,7 +215,7 @@ impl Stage for Chaos {
 }
 
 /// The world of chatter with `clients` clients, before anything runs.
-pub fn calm(seed: u64, clients: u16) -> World<Chatter> {
+pub(crate) fn calm(seed: u64, clients: u16) -> World<Chatter> {
     let tail = (seed % 2 == 0).then_some((10, Duration::from_millis(40)));
     // Every third network is so even that most inputs meet others at the same moment.
     let (min, max) = if seed % 3 == 0 { (1_000, 1_000) } else { (100, 2_000) };
@@ -230,7 +233,7 @@ fn setup(seed: u64, clients: u16) -> Vec<NodeSetup<Chatter>> {
 }
 
 /// Any action.
-pub fn action(draws: &mut Draws, nodes: &[NodeId]) -> Action {
+pub(crate) fn action(draws: &mut Draws, nodes: &[NodeId]) -> Action {
     let now = Instant::ZERO;
     let mut below = |n: usize| draws.below(now, n as u64) as usize;
     let node = nodes[below(nodes.len())];

@@ -16,24 +16,24 @@ use kafkalab_core::time::{Clock, Duration, Instant};
 use kafkalab_core::timers::Timers;
 
 #[derive(Clone)]
-pub struct Spec {
-    pub id: NodeId,
-    pub seed: u64,
+pub(crate) struct Spec {
+    pub(crate) id: NodeId,
+    pub(crate) seed: u64,
     /// The servers it talks to.
-    pub servers: Vec<NodeId>,
+    pub(crate) servers: Vec<NodeId>,
     /// The mean time between two requests to one server.
-    pub pace: Duration,
+    pub(crate) pace: Duration,
 }
 
 /// Written and flushed digests of everything a server was asked.
 #[derive(Clone, Default)]
-pub struct Disk {
+pub(crate) struct Disk {
     written: u64,
     flushed: u64,
 }
 
 #[derive(Clone)]
-pub struct Chatter {
+pub(crate) struct Chatter {
     spec: Spec,
     disk: Disk,
     timers: Timers<Timer>,
@@ -233,7 +233,7 @@ fn note(fx: &mut Effects, number: u64) {
 }
 
 /// Everybody who talks in a run: three brokers that know each other, and clients of all of them.
-pub fn cast(seed: u64, clients: u16) -> Vec<Spec> {
+pub(crate) fn cast(seed: u64, clients: u16) -> Vec<Spec> {
     let brokers: Vec<NodeId> = (1..=3).map(NodeId::broker).collect();
     let nodes = brokers.iter().copied().chain((1..=clients).map(NodeId::client));
     nodes

@@ -46,8 +46,7 @@ struct Theatre<S> {
     stage: Option<S>,
     /// Whose turn it is: who holds the baton, or will be woken to take it.
     turn: Turn,
-    /// The drivers that have been polled in their present life, by node.
-    drivers: BTreeMap<NodeId, Waker>,
+    drivers: BTreeMap<NodeId, Driver>,
     supervisor: Option<Waker>,
     /// Lives that began or ended in the latest turn.
     life_changes: Vec<LifeChange>,
@@ -55,6 +54,16 @@ struct Theatre<S> {
     time: TimeHandle,
     /// madsim's name for the start of the run.
     start: std::time::Instant,
+}
+
+/// What is known of the task that takes a node's turns.
+enum Driver {
+    /// Its node is dead. What still comes to that machine is judged by the world without it.
+    Dead,
+    /// It was spawned and will be polled, and then finds the baton if it is its turn.
+    Spawned,
+    /// It sleeps.
+    Asleep(Waker),
 }
 
 type Shared<S> = Arc<Mutex<Theatre<S>>>;
@@ -78,7 +87,7 @@ impl<S: Stage> Theatre<S> {
         self.turn = if self.watch.says_stop() { Turn::Done } else { stage.peek() };
     }
 
-    /// When the present turn is, if it may be taken by the driver of `node`.
+    /// When the present turn is, if it is for the driver of `node`.
     fn turn_of(&self, node: NodeId) -> Option<Instant> {
         match self.turn {
             // Deaths and births are mirrored before anybody goes on.
@@ -89,18 +98,30 @@ impl<S: Stage> Theatre<S> {
         }
     }
 
+    /// When the present turn is, if it is for the supervisor: the story's, or of a dead machine.
+    fn turn_of_supervisor(&self) -> Option<Instant> {
+        match self.turn {
+            Turn::Process { node, at } if matches!(self.drivers[&node], Driver::Dead) => Some(at),
+            Turn::Story { at } => Some(at),
+            Turn::Process { .. } | Turn::Done => None,
+        }
+    }
+
     /// Hands the baton to whoever's turn it is.
     fn pass(&self) {
-        let (owner, at) = match self.turn {
+        let (driver, at) = match self.turn {
             Turn::Process { node, at } if self.life_changes.is_empty() => {
-                (self.drivers.get(&node), at)
+                (&self.drivers[&node], at)
             }
-            Turn::Process { .. } | Turn::Done => (self.supervisor.as_ref(), Instant::ZERO),
-            Turn::Story { at } => (self.supervisor.as_ref(), at),
+            Turn::Process { .. } | Turn::Done => (&Driver::Dead, Instant::ZERO),
+            Turn::Story { at } => (&Driver::Dead, at),
         };
-        // A driver that was just born is polled anyway, and then finds the baton waiting.
-        if let Some(waker) = owner {
-            self.wake_at(at, waker);
+        match driver {
+            Driver::Asleep(waker) => self.wake_at(at, waker),
+            Driver::Spawned => {}
+            Driver::Dead => {
+                self.wake_at(at, self.supervisor.as_ref().expect("it was polled first"));
+            }
         }
     }
 
@@ -135,12 +156,12 @@ async fn drive<S: Stage>(shared: Shared<S>, node: NodeId) {
             theatre.take();
             has_taken = true;
         }
-        let known = theatre.drivers.get(&node).is_some_and(|waker| waker.will_wake(cx.waker()));
-        if !known {
-            theatre.drivers.insert(node, cx.waker().clone());
+        let is_first = !matches!(theatre.drivers[&node], Driver::Asleep(_));
+        if is_first {
+            theatre.drivers.insert(node, Driver::Asleep(cx.waker().clone()));
         }
-        // Only who held the baton passes it; a new driver may find it waiting for a later moment.
-        if has_taken || (!known && theatre.turn_of(node).is_some()) {
+        // Only who held the baton passes it; at first the baton may be waiting here for its moment.
+        if has_taken || (is_first && theatre.turn_of(node).is_some()) {
             theatre.pass();
         }
         Poll::Pending
@@ -158,7 +179,7 @@ async fn supervise<S: Stage + Send + 'static>(mut stage: S, watch: Watch) -> S {
     let shared: Shared<S> = Arc::new(Mutex::new(Theatre {
         stage: Some(stage),
         turn: Turn::Done,
-        drivers: BTreeMap::new(),
+        drivers: nodes.iter().map(|node| (*node, Driver::Spawned)).collect(),
         supervisor: None,
         life_changes: Vec::new(),
         watch,
@@ -182,10 +203,10 @@ async fn supervise<S: Stage + Send + 'static>(mut stage: S, watch: Watch) -> S {
     poll_fn(|cx| supervisor_turn(&shared, &handle, &ids, cx.waker())).await;
 
     // A runtime that is dropped with sleeping tasks leaks them: kill all, and let them be dropped.
+    lock(&shared).drivers.clear();
     for id in ids.values() {
         handle.kill(*id);
     }
-    lock(&shared).drivers.clear();
     madsim::task::yield_now().await;
     let mut theatre = lock(&shared);
     theatre.supervisor = None;
@@ -203,10 +224,10 @@ fn supervisor_turn<S: Stage>(
     loop {
         mirror(shared, handle, ids);
         let mut theatre = lock(shared);
-        match theatre.turn {
-            Turn::Story { at } if theatre.is_due(at) => theatre.take(),
-            Turn::Done => return Poll::Ready(()),
-            Turn::Story { .. } | Turn::Process { .. } => {
+        match theatre.turn_of_supervisor() {
+            Some(at) if theatre.is_due(at) => theatre.take(),
+            _ if theatre.turn == Turn::Done => return Poll::Ready(()),
+            _ => {
                 theatre.pass();
                 return Poll::Pending;
             }
@@ -225,12 +246,12 @@ fn mirror<S: Stage>(
     for change in changes {
         match change {
             LifeChange::Ended(node) => {
-                lock(shared).drivers.remove(&node);
+                lock(shared).drivers.insert(node, Driver::Dead);
                 handle.kill(ids[&node]);
             }
             // madsim wants a kill before a restart; killing what is dead does nothing.
             LifeChange::Started(node) => {
-                lock(shared).drivers.remove(&node);
+                lock(shared).drivers.insert(node, Driver::Spawned);
                 handle.kill(ids[&node]);
                 handle.restart(ids[&node]);
             }
