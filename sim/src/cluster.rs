@@ -5,7 +5,9 @@
 //! (semantics 1.2). Replica r of partition p of a topic stands on broker 1 + (p + r) mod n, so that a
 //! lesson knows its leader.
 
-use crate::scenario::{ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan};
+use crate::scenario::plan::{
+    ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan,
+};
 use crate::world::{DiskConfig, Latency, NetConfig, NodeSetup, World};
 use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::client::{AdminSpec, ConsumerSpec, ProducerSpec, Resume, Workload};
@@ -73,7 +75,7 @@ pub fn build(plan: &Plan) -> World<Node> {
     };
     nodes.push(NodeSetup { id: spec.me, spec: NodeSpec::Admin(spec) });
     let latency = plan.net.latency;
-    let tail = latency.tail.map(|tail| (tail.permille, tail.at));
+    let tail = latency.tail.map(|tail| (tail.permille as u16, tail.at));
     let net = NetConfig { latency: Latency { min: latency.min, max: latency.max, tail } };
     let mut world = World::new(plan.seed, nodes, net, DiskConfig::default());
     start_all(plan, &mut world);

@@ -1,6 +1,13 @@
 //! A simulated world for Kafka's processes, and the language in which its stories are written.
+//!
+//! Reading order: [`world`] is the network, disks, clocks and faults as one value and [`host`] what
+//! drives it; [`scenario`] is the language; [`cluster`] builds a world from a plan, [`look`] reads
+//! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
 #![warn(missing_docs)]
 
+pub mod cluster;
 pub mod host;
+pub mod ledger;
+pub mod look;
 pub mod scenario;
 pub mod world;

@@ -2,7 +2,7 @@
 
 use super::fate::{Fate, Outcome, Place, Row};
 use crate::look::{Committed, Look};
-use crate::scenario::{ClientKind, Plan};
+use crate::scenario::plan::{ClientKind, Plan};
 use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
 use kafkalab_core::event::{ClientEvent, Event, ReplicaEvent};
@@ -223,7 +223,8 @@ impl Ledger {
             | ClientEvent::Processed { id: None, .. }
             | ClientEvent::BatchRetried { .. }
             | ClientEvent::ProducerIdAssigned { .. }
-            | ClientEvent::PositionReset { .. } => {}
+            | ClientEvent::PositionReset { .. }
+            | ClientEvent::PollFailed { .. } => {}
         }
     }
 

@@ -23,12 +23,14 @@ mod network;
 mod node;
 mod panics;
 mod report;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod wire;
 
-pub(crate) use panics::guarded;
 pub use network::{Latency, NetConfig};
 pub use node::{DiskConfig, NodeSetup};
+pub(crate) use panics::guarded;
 pub use panics::quiet_panics;
 pub use report::{
     Counters, Death, Died, Finding, Letter, LifeChange, Report, Sent, Step, StepKind,
@@ -163,11 +165,16 @@ impl<P: Process> World<P> {
         self.node(node).is_paused
     }
 
-    /// Messages under way (or stuck), earliest first, with the moment they are due.
-    pub fn in_flight(&mut self) -> Vec<(Instant, Letter)> {
+    /// Messages under way, earliest first, with the moment they are due.
+    pub fn in_flight(&self) -> Vec<(Instant, Letter)> {
         let mut keys: Vec<Key> = self.agenda.keys().collect();
         keys.sort_unstable();
         keys.into_iter().filter_map(|key| Some((key.at(), self.letter_of(key)?))).collect()
+    }
+
+    /// Messages that a cut, a hold or retransmission keeps from arriving.
+    pub fn stuck(&self) -> Vec<Letter> {
+        self.network.stuck().filter_map(|key| self.letter_of(key)).collect()
     }
 
     /// The message that the next step delivers, if it is one.
@@ -291,9 +298,7 @@ impl<P: Process> World<P> {
         let parcel = self.agenda.take(key);
         let node = &self.nodes[slot];
         let is_welcome = match &parcel.what {
-            What::Boot(life) => {
-                matches!(node.life, Life::Starting(_)) && *life == node.incarnation
-            }
+            What::Boot(life) => matches!(node.life, Life::Starting(_)) && *life == node.incarnation,
             What::Flushed(_, life) => node.is_up() && *life == node.incarnation,
             What::Injected(_) => node.is_up(),
             _ => self.receive(key, &parcel),

@@ -4,10 +4,10 @@
 //! that is slow, stuck or retransmitted keeps what was sent behind it waiting, and one that dies
 //! takes everything behind it along.
 
+use super::World;
 use super::agenda::{Key, Parcel, Slot, Source, What};
 use super::network::{End, GIVE_UP, Side, Transit};
 use super::report::{Death, Died, Letter, Sent, conn_code, letter, message_code};
-use super::World;
 use kafkalab_core::engine::Process;
 use kafkalab_core::id::{ConnId, InputNo, NodeId};
 use kafkalab_core::protocol::{Body, Frame, Request, Response};
@@ -170,10 +170,9 @@ impl<P: Process> World<P> {
         }
         match &parcel.what {
             What::Message(frame) => Some((frame.conn, Side::receiving(frame.body.direction()))),
-            What::Attempt(id) => Some((*id, Side::Server)),
             What::Accepted(id) => Some((*id, Side::Client)),
             What::Hangup(id) if self.nodes[key.slot()].id == id.client => Some((*id, Side::Client)),
-            What::Hangup(id) => Some((*id, Side::Server)),
+            What::Attempt(id) | What::Hangup(id) => Some((*id, Side::Server)),
             What::GiveUp(_) | What::Flushed(..) | What::Boot(_) | What::Injected(_) => None,
         }
     }
@@ -308,7 +307,6 @@ impl<P: Process> World<P> {
                     self.agenda.put(key.due(due));
                 }
             }
-            self.network.conn(id).expect("it was there").lane(side).is_torn = is_torn;
             self.hang_up(id, side, None);
         }
     }
