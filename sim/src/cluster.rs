@@ -5,9 +5,7 @@
 //! (semantics 1.2). Replica r of partition p of a topic stands on broker 1 + (p + r) mod n, so that a
 //! lesson knows its leader.
 
-use crate::scenario::plan::{
-    ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan,
-};
+use crate::scenario::plan::{ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan};
 use crate::world::{DiskConfig, Latency, NetConfig, NodeSetup, World};
 use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::client::{AdminSpec, ConsumerSpec, ProducerSpec, Resume, Workload};
@@ -115,15 +113,7 @@ fn client_spec(plan: &Plan, client: &ClientPlan, brokers: &[NodeId]) -> NodeSpec
         }
         ClientKind::Consumer(ConsumerPlan { assign, process, config }) => {
             let (assign, process, config) = (assign.clone(), *process, config.clone());
-            NodeSpec::Consumer(ConsumerSpec {
-                me,
-                bootstrap,
-                assign,
-                process,
-                config,
-                start,
-                seed,
-            })
+            NodeSpec::Consumer(ConsumerSpec { me, bootstrap, assign, process, config, start, seed })
         }
     }
 }

@@ -5,9 +5,15 @@
 //! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
 #![warn(missing_docs)]
 
+pub mod check;
 pub mod cluster;
 pub mod host;
+pub mod lab;
 pub mod ledger;
 pub mod look;
+mod quiet;
+pub mod recording;
 pub mod scenario;
+pub mod story;
+pub mod verdict;
 pub mod world;

@@ -118,7 +118,11 @@ impl Ledger {
             Outcome::Unknown { .. } => Fate::Unknown,
             Outcome::Acked { .. } => {
                 let exposed = row.tp.and_then(|tp| self.exposed.get(&tp));
-                if exposed.is_some_and(|ids| ids.contains(&row.id)) { Fate::AtRisk } else { Fate::Ok }
+                if exposed.is_some_and(|ids| ids.contains(&row.id)) {
+                    Fate::AtRisk
+                } else {
+                    Fate::Ok
+                }
             }
         }
     }
@@ -386,7 +390,9 @@ impl Ledger {
                     row.places.iter().rev().find(|place| holds(log, place.offset, id))
                 });
                 match (place, leader) {
-                    (Some(place), Some(leader)) if place.offset >= leader.log().high_watermark() => {
+                    (Some(place), Some(leader))
+                        if place.offset >= leader.log().high_watermark() =>
+                    {
                         *at_risk.entry(id.producer).or_insert(0) += 1;
                         self.exposed.entry(tp).or_default().push(id);
                         row.lost = None;

@@ -4,12 +4,12 @@ use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
 use kafkalab_core::time::Duration;
 
 use super::action::{Action, Flow, Half, Link, Nodes};
-use kafkalab_core::protocol::ApiKey;
 use super::diagnostic::{Outcome, Place};
 use super::mistake;
 use super::names::{Names, Role};
 use super::sentence::{Cursor, Sentence, Token};
 use super::units;
+use kafkalab_core::protocol::ApiKey;
 
 /// Every verb, with the form of its sentence.
 const VERBS: [(&str, &str); 17] = [

@@ -5,9 +5,9 @@
 
 use kafkalab_core::id::NodeId;
 
-use kafkalab_core::protocol::ApiKey;
 use super::diagnostic::{Diagnostic, Place, nearest};
 use super::names::{Names, Role, some_of};
+use kafkalab_core::protocol::ApiKey;
 
 type Boxed = Box<Diagnostic>;
 

@@ -19,12 +19,7 @@ pub struct Wake {
 }
 
 /// Does what `action` says. A pause with a length leaves a wake-up to be kept.
-pub fn act(
-    action: &Action,
-    world: &mut World<Node>,
-    committed: &Committed,
-    wakes: &mut Vec<Wake>,
-) {
+pub fn act(action: &Action, world: &mut World<Node>, committed: &Committed, wakes: &mut Vec<Wake>) {
     let now = world.now();
     let on = |nodes: &Nodes, world: &World<Node>| resolve(nodes, world, committed);
     match action {
@@ -128,9 +123,11 @@ fn resolve(nodes: &Nodes, world: &World<Node>, committed: &Committed) -> Vec<Nod
     match nodes {
         Nodes::List(nodes) => nodes.clone(),
         Nodes::AllBrokers => Look::at(world).brokers().collect(),
-        Nodes::Leader(tp) => {
-            committed.partition(*tp).and_then(|registration| registration.leader).into_iter().collect()
-        }
+        Nodes::Leader(tp) => committed
+            .partition(*tp)
+            .and_then(|registration| registration.leader)
+            .into_iter()
+            .collect(),
         Nodes::Controller => {
             let active = Look::at(world).controller().filter(|k| k.controller().is_active());
             active.map(|_| NodeId::controller(1)).into_iter().collect()

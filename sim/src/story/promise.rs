@@ -68,9 +68,7 @@ impl PromiseState {
             (PromiseKind::Eventually, Some(decided)) => (true, decided.clone()),
             (PromiseKind::Always | PromiseKind::Never, None) => (true, at_end()),
             (PromiseKind::Eventually, None) => (false, at_end()),
-            (PromiseKind::Finally, _) => {
-                (watch.test(&promise.condition, scene).holds(), at_end())
-            }
+            (PromiseKind::Finally, _) => (watch.test(&promise.condition, scene).holds(), at_end()),
         };
         Judged { text: promise.text.clone(), kind: promise.kind, is_kept, value, at }
     }

@@ -222,9 +222,7 @@ impl Watch {
             Expr::Int(n) => Value::Int(*n),
             Expr::Node(node) => Value::Node(Some(*node)),
             Expr::NoNode => Value::Node(None),
-            Expr::List(all) => {
-                Value::List(all.iter().map(|one| self.value(one, scene)).collect())
-            }
+            Expr::List(all) => Value::List(all.iter().map(|one| self.value(one, scene)).collect()),
             Expr::Set(all) => Value::Set(
                 all.iter()
                     .filter_map(|one| match one {
@@ -259,7 +257,8 @@ fn answer(query: Query, scene: Scene<'_>) -> Value {
     let leader_or = |tp: TopicPartition, on: Option<NodeId>| {
         on.or_else(|| registration(tp).and_then(|registration| registration.leader))
     };
-    let offset = |offset: Option<Offset>| offset.map_or(Value::Undefined, |o| Value::Int(o.0 as i64));
+    let offset =
+        |offset: Option<Offset>| offset.map_or(Value::Undefined, |o| Value::Int(o.0 as i64));
     let count = |n: u64| Value::Int(n as i64);
     let of = |client: NodeId| ledger.totals_of(client).copied().unwrap_or_default();
     let all = ledger.totals();
@@ -272,8 +271,9 @@ fn answer(query: Query, scene: Scene<'_>) -> Value {
         ),
         Query::Isr(tp) => registration(tp).map_or(Value::Undefined, |r| Value::Set(r.isr)),
         Query::Leader(tp) => registration(tp).map_or(Value::Undefined, |r| Value::Node(r.leader)),
-        Query::Epoch(tp) => registration(tp)
-            .map_or(Value::Undefined, |r| Value::Int(i64::from(r.leader_epoch.0))),
+        Query::Epoch(tp) => {
+            registration(tp).map_or(Value::Undefined, |r| Value::Int(i64::from(r.leader_epoch.0)))
+        }
         Query::Offline(tp) => {
             registration(tp).map_or(Value::Undefined, |r| Value::Truth(r.leader.is_none()))
         }
