@@ -2,7 +2,7 @@
 //! by what was just handled, which is what a turn order must survive.
 
 use crate::chatter::{Chatter, cast};
-use kafkalab_core::chance::{Draws, mix};
+use kafkalab_core::chance::Draws;
 use kafkalab_core::engine::{Command, Input};
 use kafkalab_core::id::NodeId;
 use kafkalab_core::protocol::{ApiKey, Direction};
@@ -203,7 +203,9 @@ impl Stage for Chaos {
                 while due.is_empty() || self.timed.front().is_some_and(|(when, _)| *when <= at) {
                     due.push(self.timed.pop_front().expect("the story has a turn").1);
                 }
-                due.into_iter().for_each(|action| self.act(action));
+                for action in due {
+                    self.act(action);
+                }
             }
             Turn::Done => unreachable!("nobody takes a turn that is not there"),
         }
@@ -216,9 +218,9 @@ impl Stage for Chaos {
 
 /// The world of chatter with `clients` clients, before anything runs.
 pub(crate) fn calm(seed: u64, clients: u16) -> World<Chatter> {
-    let tail = (seed % 2 == 0).then_some((10, Duration::from_millis(40)));
+    let tail = seed.is_multiple_of(2).then_some((10, Duration::from_millis(40)));
     // Every third network is so even that most inputs meet others at the same moment.
-    let (min, max) = if seed % 3 == 0 { (1_000, 1_000) } else { (100, 2_000) };
+    let (min, max) = if seed.is_multiple_of(3) { (1_000, 1_000) } else { (100, 2_000) };
     let (min, max) = (Duration::from_micros(min), Duration::from_micros(max));
     World::new(
         seed,
@@ -263,7 +265,7 @@ pub(crate) fn action(draws: &mut Draws, nodes: &[NodeId]) -> Action {
         16 => Action::Hold(api, way, node, peer),
         17 => Action::Release(api, way, node, peer),
         18 => Action::Sever(node, peer),
-        _ if mix(1, millis.as_micros()) % 2 == 0 => Action::Heal,
+        _ if millis.as_millis() > 150 => Action::Heal,
         _ => Action::Ask(node, 3),
     }
 }

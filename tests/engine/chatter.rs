@@ -116,7 +116,7 @@ impl Process for Chatter {
                 Body::Request(request) => {
                     let (conn, correlation) = (frame.conn, frame.correlation);
                     let to = ReplyTo { conn, correlation, asked: fx.input() };
-                    self.serve(request, to, fx);
+                    self.serve(&request, to, fx);
                 }
                 Body::Response(_) => self.answered(frame.conn, frame.correlation, clock.now, fx),
             },
@@ -177,7 +177,7 @@ impl Chatter {
             it.waiting += 1;
             let correlation = CorrelationId(self.next_correlation);
             self.next_correlation += 1;
-            if correlation.0 % 3 == 0 {
+            if correlation.0.is_multiple_of(3) {
                 fx.request(conn, correlation, InitProducerIdRequest);
             } else {
                 fx.request(conn, correlation, MetadataRequest { topics: Vec::new() });
@@ -212,7 +212,7 @@ impl Chatter {
         self.timers.set(Timer::Connect(link), now + Duration::from_millis(50));
     }
 
-    fn serve(&mut self, request: Request, to: ReplyTo, fx: &mut Effects) {
+    fn serve(&mut self, request: &Request, to: ReplyTo, fx: &mut Effects) {
         self.disk.written = mix(self.disk.written, u64::from(to.correlation.0));
         if matches!(request, Request::InitProducerId(_)) {
             let id = FlushId(self.next_flush);

@@ -1,7 +1,7 @@
 //! The world: every process, disk, clock and connection of a run, as one value.
 //!
 //! A world is stepped from outside, one input at a time, in the one global order of
-//! [`agenda`]: there is no thread, task or future in it, and a clone of it goes on exactly as it
+//! `agenda.rs`: there is no thread, task or future in it, and a clone of it goes on exactly as it
 //! would have. What it does between two inputs is told in a [`Report`].
 //!
 //! ```text
@@ -30,6 +30,7 @@ mod wire;
 
 pub use network::{Latency, NetConfig};
 pub use node::{DiskConfig, NodeSetup};
+#[cfg(madsim)]
 pub(crate) use panics::guarded;
 pub use panics::quiet_panics;
 pub use report::{

@@ -37,8 +37,7 @@ impl<P: Process> World<P> {
                 self.post(id, Side::Server, self.now + delay, attempt);
             }
             Transit::Lost => {
-                let refusal = Parcel::new(What::Hangup(id), cause);
-                self.post(id, Side::Client, self.now + GIVE_UP, refusal);
+                self.notice(id, Side::Client, self.now + GIVE_UP, cause);
             }
         }
     }
@@ -108,6 +107,13 @@ impl<P: Process> World<P> {
         let due = conn.lane(side).queue(due);
         let (to, from) = (conn.slot(side), conn.slot(side.other()));
         self.agenda.push(due, to, Source::Peer(from), parcel);
+    }
+
+    /// The machine of `side` notices by itself, at `due`, that the connection is no good.
+    fn notice(&mut self, id: ConnId, side: Side, due: Instant, cause: Option<InputNo>) {
+        let mut parcel = Parcel::new(What::Hangup(id), cause);
+        parcel.has_arrived = true;
+        self.post(id, side, due, parcel);
     }
 
     /// Tells `side`, if it still listens, that the other is gone, behind what was sent before.
@@ -251,8 +257,7 @@ impl<P: Process> World<P> {
                 self.post(id, Side::Client, self.now + delay, Parcel::new(what, cause));
             }
             Transit::Lost => {
-                let refusal = Parcel::new(What::Hangup(id), cause);
-                self.post(id, Side::Client, self.now + GIVE_UP, refusal);
+                self.notice(id, Side::Client, self.now + GIVE_UP, cause);
             }
         }
     }
@@ -277,8 +282,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A connection between living peers breaks: both will be told, and of what is in flight a coin
-    /// decides, message by message in order, how much was delivered before.
+    /// A connection between living peers breaks: both machines will notice, and of what is in flight
+    /// a coin decides, message by message in order, how much was delivered before.
     pub(super) fn break_connection(&mut self, id: ConnId) {
         let Some(conn) = self.network.conn(id) else { return };
         conn.is_broken = true;
@@ -307,7 +312,8 @@ impl<P: Process> World<P> {
                     self.agenda.put(key.due(due));
                 }
             }
-            self.hang_up(id, side, None);
+            let due = self.now + self.network.link(from, to).delay(self.now);
+            self.notice(id, side, due, None);
         }
     }
 
