@@ -65,6 +65,9 @@ codes! {
     InvalidPartitions = 37, "INVALID_PARTITIONS", false, false;
     /// CreateTopics: more replicas than brokers.
     InvalidReplicationFactor = 38, "INVALID_REPLICATION_FACTOR", false, false;
+    /// CreateTopics: a replica list is empty, names a broker twice or an unknown one, or no member
+    /// of it is active.
+    InvalidReplicaAssignment = 39, "INVALID_REPLICA_ASSIGNMENT", false, false;
     /// The asked node is not the active controller.
     NotController = 41, "NOT_CONTROLLER", true, false;
     /// The request contradicts itself or its sender's role.

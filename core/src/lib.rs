@@ -18,6 +18,7 @@ pub mod broker;
 pub mod broker_set;
 pub mod chance;
 pub mod config;
+pub mod controller;
 pub mod engine;
 pub mod epoch;
 pub mod error_code;

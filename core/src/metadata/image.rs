@@ -32,6 +32,8 @@ pub struct BrokerRegistration {
     pub incarnation: Incarnation,
     /// The epoch of that life.
     pub epoch: BrokerEpoch,
+    /// Where its RegisterBroker record is: a broker that has published it is caught up (C-25).
+    pub registered_at: Offset,
     /// Hidden from clients, not electable.
     pub is_fenced: bool,
     /// On its way out.
@@ -73,7 +75,7 @@ pub struct PartitionRegistration {
 
 impl PartitionRegistration {
     /// What `change` makes of it (`PartitionRegistration.merge`).
-    fn apply(&mut self, change: PartitionChange) {
+    pub fn apply(&mut self, change: PartitionChange) {
         if let Some(isr) = change.isr {
             self.isr = isr;
             self.is_recovering = false;
@@ -122,17 +124,19 @@ impl MetadataImage {
 
     /// Applies the record at `self.end_offset`. Nothing else changes an image.
     pub fn replay(&mut self, record: &MetadataRecord) {
-        self.end_offset = self.end_offset.next();
+        let offset = self.end_offset;
+        self.end_offset = offset.next();
         match record {
             MetadataRecord::RegisterBroker { broker, incarnation, epoch } => {
                 let registration = BrokerRegistration {
                     incarnation: *incarnation,
                     epoch: *epoch,
+                    registered_at: offset,
                     is_fenced: true,
                     in_controlled_shutdown: false,
                 };
                 let before = self.brokers.insert(*broker, registration);
-                assert!(before.is_none_or(|b| b.epoch <= *epoch), "broker epochs never go back");
+                assert!(before.is_none_or(|b| b.epoch < *epoch), "epochs only grow (C-24)");
             }
             MetadataRecord::BrokerRegistrationChange {
                 broker,

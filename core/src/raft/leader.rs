@@ -162,6 +162,11 @@ impl Leader {
         self.next_write_offset()
     }
 
+    /// Whether an append has waited long enough for company.
+    pub fn has_lingered(&self, now: Instant) -> bool {
+        self.accumulator.drain.is_some_and(|(at, _)| at <= now)
+    }
+
     /// When this leader next has something to do by itself.
     pub fn next_alarm(&self) -> Instant {
         let drain = self.accumulator.drain.map_or(Instant::NEVER, |(at, _)| at);

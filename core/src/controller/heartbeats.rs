@@ -1,0 +1,173 @@
+//! Who was heard of when, and what a heartbeat makes of its broker: `BrokerHeartbeatManager` and
+//! `BrokerHeartbeatTracker`.
+//!
+//! ```text
+//!            caught up, does not want to be fenced
+//!   Fenced ─────────────────────────────────────▶ Unfenced ──── wants to stop, leads ──┐
+//!     │ ▲ │                                         │    │                             ▼
+//!     │ │ └ session expired (a contact renews it)   │    │ wants to stop,     ControlledShutdown
+//!     │ └──────────── wants to be fenced, or silent ┘    │ leads nothing               │ leads nothing,
+//!     │ wants to stop                                    ▼                             │ all others know
+//!     └─────────────────────────────────────────▶ ShutdownNow ◀────────────────────────┘
+//! ```
+//! This is soft state: it is not in the metadata log and a new active controller starts without it,
+//! which gives every broker a fresh session (T-5).
+//!
+//! ## Simplified
+//! Of several expired sessions the oldest goes first (Kafka before 4.0; since then the order of a hash
+//! map). A fenced broker's expired session is forgotten without writing that it is fenced once more.
+
+use crate::epoch::{BrokerEpoch, Offset};
+use crate::id::NodeId;
+use crate::metadata::MetadataImage;
+use crate::protocol::BrokerHeartbeatRequest;
+use crate::time::{Duration, Instant};
+use std::collections::BTreeMap;
+
+/// How the controller sees a broker that heartbeats (`BrokerControlState`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrokerControlState {
+    /// Registered, not serving.
+    Fenced,
+    /// Serving.
+    Unfenced,
+    /// Being relieved of its leaderships.
+    ControlledShutdown,
+    /// Told to stop.
+    ShutdownNow,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct BrokerHeartbeatState {
+    /// The end of the metadata it last said it had published.
+    metadata_offset: Offset,
+    /// The end of the records that relieved it; `None` unless it is in controlled shutdown.
+    controlled_shutdown_end: Option<Offset>,
+}
+
+/// The soft state of the active controller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heartbeats {
+    session_timeout: Duration,
+    contacts: BTreeMap<(NodeId, BrokerEpoch), Instant>,
+    brokers: BTreeMap<NodeId, BrokerHeartbeatState>,
+}
+
+impl Heartbeats {
+    /// Nobody was heard of yet.
+    pub const fn new(session_timeout: Duration) -> Self {
+        Self { session_timeout, contacts: BTreeMap::new(), brokers: BTreeMap::new() }
+    }
+
+    /// How often sessions are looked at: eight times in their length (C-34).
+    pub const fn sampling_interval(&self) -> Duration {
+        self.session_timeout.div(8)
+    }
+
+    /// The controller has become active: every registered broker gets a fresh session (T-5).
+    pub fn activate(&mut self, image: &MetadataImage, now: Instant) {
+        *self = Self::new(self.session_timeout);
+        for (broker, registration) in &image.brokers {
+            self.contact(*broker, registration.epoch, now);
+        }
+    }
+
+    /// A heartbeat has arrived, whatever becomes of it (C-32).
+    pub fn contact(&mut self, broker: NodeId, epoch: BrokerEpoch, now: Instant) {
+        let before = self.contacts.insert((broker, epoch), now);
+        assert!(before.is_none_or(|before| before <= now), "time goes forward");
+    }
+
+    /// When an incarnation was last heard of, within its session.
+    pub fn last_contact(&self, broker: NodeId, epoch: BrokerEpoch) -> Option<Instant> {
+        self.contacts.get(&(broker, epoch)).copied()
+    }
+
+    /// Whether this incarnation was heard of within its session.
+    pub fn has_valid_session(&self, broker: NodeId, epoch: BrokerEpoch, now: Instant) -> bool {
+        self.last_contact(broker, epoch).is_some_and(|at| !self.is_expired(at, now))
+    }
+
+    fn is_expired(&self, contact: Instant, now: Instant) -> bool {
+        contact + self.session_timeout < now
+    }
+
+    /// The longest silent of the incarnations whose session has expired.
+    pub fn oldest_expired(&self, now: Instant) -> Option<(NodeId, BrokerEpoch)> {
+        let (who, at) = self.contacts.iter().min_by_key(|(who, at)| (**at, **who))?;
+        self.is_expired(*at, now).then_some(*who)
+    }
+
+    /// Forgets a session.
+    pub fn remove_session(&mut self, broker: NodeId, epoch: BrokerEpoch) {
+        self.contacts.remove(&(broker, epoch));
+    }
+
+    /// A new incarnation was registered: nothing of the old one counts.
+    pub fn register(&mut self, broker: NodeId) {
+        self.brokers.insert(broker, BrokerHeartbeatState::default());
+    }
+
+    /// A heartbeat was decided: what the broker reported, and what it is from now on.
+    pub fn touch(&mut self, broker: NodeId, metadata_offset: Offset, is_fenced: bool) {
+        let state = self.brokers.entry(broker).or_default();
+        state.metadata_offset = metadata_offset;
+        if is_fenced {
+            // A fenced broker leaves controlled shutdown: its next heartbeat lets it stop at once.
+            state.controlled_shutdown_end = None;
+        }
+    }
+
+    /// A broker is being relieved by records that end at `end`. Only the first time counts.
+    pub fn begin_controlled_shutdown(&mut self, broker: NodeId, end: Offset) {
+        let state = self.brokers.entry(broker).or_default();
+        state.controlled_shutdown_end.get_or_insert(end);
+    }
+
+    /// A broker was fenced because it was silent.
+    pub fn fence(&mut self, broker: NodeId) {
+        self.brokers.entry(broker).or_default().controlled_shutdown_end = None;
+    }
+
+    /// The least that any active broker has published; `None` if there is no active broker.
+    fn lowest_active_offset(&self, image: &MetadataImage) -> Option<Offset> {
+        let reported =
+            |broker| self.brokers.get(broker).map_or(Offset::ZERO, |s| s.metadata_offset);
+        let active = image.brokers.iter().filter(|(_, registration)| registration.is_active());
+        active.map(|(broker, _)| reported(broker)).min()
+    }
+
+    /// What `request` makes of its (registered) broker: the state before and after (C-33).
+    pub fn next_state(
+        &self,
+        image: &MetadataImage,
+        request: &BrokerHeartbeatRequest,
+        leads_a_partition: impl FnOnce() -> bool,
+    ) -> (BrokerControlState, BrokerControlState) {
+        use BrokerControlState::{ControlledShutdown, Fenced, ShutdownNow, Unfenced};
+        let registration = &image.brokers[&request.broker];
+        assert_eq!(registration.epoch, request.broker_epoch, "checked before");
+        let soft = self.brokers.get(&request.broker).copied().unwrap_or_default();
+        if let Some(end) = soft.controlled_shutdown_end {
+            let all_know = self.lowest_active_offset(image).is_none_or(|lowest| end <= lowest);
+            let is_done = all_know && !leads_a_partition();
+            return (ControlledShutdown, if is_done { ShutdownNow } else { ControlledShutdown });
+        }
+        if registration.is_fenced {
+            let is_caught_up = request.metadata_offset > registration.registered_at;
+            let next = match (request.wants_shutdown, request.wants_fence) {
+                (true, _) => ShutdownNow,
+                (false, false) if is_caught_up => Unfenced,
+                (false, _) => Fenced,
+            };
+            return (Fenced, next);
+        }
+        let next = match (request.wants_shutdown, request.wants_fence) {
+            (true, false) if leads_a_partition() => ControlledShutdown,
+            (true, _) => ShutdownNow,
+            (false, true) => Fenced,
+            (false, false) => Unfenced,
+        };
+        (Unfenced, next)
+    }
+}
