@@ -17,6 +17,7 @@
 pub mod broker;
 pub mod broker_set;
 pub mod chance;
+pub mod client;
 pub mod config;
 pub mod controller;
 pub mod engine;

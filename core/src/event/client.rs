@@ -76,6 +76,14 @@ pub enum ClientEvent {
         /// Where it was before; `None` at first.
         from: Option<Offset>,
     },
+    /// A poll threw, which ends the consumer's application: its position is unusable and
+    /// auto.offset.reset is `none`, or a batch is corrupt.
+    PollFailed {
+        /// The partition.
+        tp: TopicPartition,
+        /// Why; `OffsetOutOfRange` also where there was no offset to begin with.
+        error: ErrorCode,
+    },
     /// A poll handed a record to the application.
     Delivered {
         /// The partition.
@@ -122,6 +130,7 @@ impl Hash for ClientEvent {
             Self::SendRefused { id, error } => (id, error).hash(state),
             Self::ProducerIdAssigned { producer_id } => producer_id.hash(state),
             Self::PositionReset { tp, to, from } => (tp, to, from).hash(state),
+            Self::PollFailed { tp, error } => (tp, error).hash(state),
             Self::Delivered { tp, offset, id }
             | Self::Processing { tp, offset, id }
             | Self::Processed { tp, offset, id } => (tp, offset, id).hash(state),

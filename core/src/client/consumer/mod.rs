@@ -1,0 +1,13 @@
+//! The consumer with manual assignment: positions, fetches, and an application that polls.
+//!
+//! The life of a record here: `subscription` knows the position → `fetcher` asks the leader from
+//! there on and buffers the answer → `consumer` polls it out of the buffer, which moves the
+//! position, and lets its application process it.
+
+#[expect(clippy::module_inception, reason = "the file is named after Kafka's class, as all are")]
+mod consumer;
+mod fetcher;
+mod subscription;
+
+pub use consumer::{ConsumerNode, ConsumerSpec};
+pub use subscription::FetchState;
