@@ -28,6 +28,7 @@ pub mod id;
 pub mod log;
 pub mod metadata;
 pub mod net;
+pub mod node;
 pub mod protocol;
 pub mod raft;
 pub mod record;

@@ -2,5 +2,6 @@
 #![warn(missing_docs)]
 
 pub mod host;
+pub mod look;
 pub mod scenario;
 pub mod world;
