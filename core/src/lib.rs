@@ -29,5 +29,7 @@ pub mod net;
 pub mod protocol;
 pub mod raft;
 pub mod record;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod timers;
