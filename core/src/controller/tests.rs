@@ -384,3 +384,42 @@ fn check_images(bench: &Bench, is_up: [bool; 4]) {
         }
     }
 }
+
+#[test]
+fn a_connection_is_served_one_request_at_a_time_and_in_order() {
+    let mut bench = Bench::new(1);
+    bench.run_for(millis(100));
+    let create = |topic, broker| CreateTopicsRequest {
+        topic: TopicId(topic),
+        assignment: vec![vec![b(broker)]],
+        config: TopicConfig::default(),
+    };
+    // The second would be refused at once, but must not overtake the first; the third then waits.
+    let answers = bench.ask_together([create(0, 1), create(0, 1), create(1, 1)]);
+    let errors: Vec<ErrorCode> = answers
+        .into_iter()
+        .map(|answer| {
+            let Response::CreateTopics(answer) = answer else { unreachable!("{answer:?}") };
+            answer.error
+        })
+        .collect();
+    assert_eq!(errors, [ErrorCode::None, ErrorCode::TopicAlreadyExists, ErrorCode::None]);
+}
+
+#[test]
+fn a_loss_of_power_takes_nothing_that_was_committed() {
+    for cut_after in 0..40 {
+        let mut bench = Bench::with_topic(TopicConfig::default());
+        let broker_epoch = bench.image().brokers[&b(1)].epoch;
+        bench.tell(AllocateProducerIdsRequest { broker: b(1), broker_epoch });
+        bench.run_for(millis(cut_after));
+        let committed = bench.image().clone();
+        bench.kill(CONTROLLER);
+        bench.lose_power(CONTROLLER, cut_after);
+        bench.start(CONTROLLER);
+        bench.run_for(millis(1_000));
+        assert!(bench.image().end_offset > committed.end_offset);
+        assert_eq!(replayed(&bench, committed.end_offset), committed);
+        assert_eq!(bench.broker(1).image, *bench.image(), "nobody keeps what is gone");
+    }
+}

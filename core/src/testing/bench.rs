@@ -1,6 +1,7 @@
 //! Processes on one clock: a queue of inputs, ordered by time, then by when they were caused.
 
 use super::FakeBroker;
+use crate::chance::Draws;
 use crate::config::{BrokerConfig, TopicConfig, Variations};
 use crate::controller::{ControllerNode, ControllerSpec};
 use crate::engine::{Effect, Effects, HaltReason, Input, Process};
@@ -145,16 +146,45 @@ impl Bench {
         self.cause(self.now, node, Input::Terminate);
     }
 
+    /// Power failed while it was down: what it had not flushed is gone, or part of it.
+    pub(crate) fn lose_power(&mut self, node: NodeId, seed: u64) {
+        let slot = self.slots.get_mut(&node).expect("a known node");
+        assert!(slot.machine.is_none(), "{node} is up");
+        slot.disk.lose_unflushed(self.now, &mut Draws::new(seed, "power", 0));
+    }
+
     /// Asks the controller and waits for the answer.
     pub(crate) fn ask(&mut self, request: impl Into<Request>) -> Response {
+        self.ask_together([request]).pop().expect("one answer")
+    }
+
+    /// Sends all of these on one connection at once, and waits for the answers.
+    pub(crate) fn ask_together<const N: usize>(
+        &mut self,
+        requests: [impl Into<Request>; N],
+    ) -> Vec<Response> {
+        let conn = self.admin_conn();
+        for (n, request) in requests.into_iter().enumerate() {
+            let body = Body::Request(request.into());
+            self.deliver(CONTROLLER, conn, CorrelationId(n as u32), body);
+        }
+        while self.responses.len() < N {
+            self.step();
+        }
+        std::mem::take(&mut self.responses)
+    }
+
+    /// Asks the controller and does not wait.
+    pub(crate) fn tell(&mut self, request: impl Into<Request>) {
+        let conn = self.admin_conn();
+        self.deliver(CONTROLLER, conn, CorrelationId(0), Body::Request(request.into()));
+    }
+
+    fn admin_conn(&mut self) -> ConnId {
         let conn = ConnId { client: ADMIN, n: self.asked };
         self.asked += 1;
         self.conns.insert(conn, CONTROLLER);
-        self.deliver(CONTROLLER, conn, CorrelationId(0), Body::Request(request.into()));
-        while self.responses.is_empty() {
-            self.step();
-        }
-        self.responses.pop().expect("it came")
+        conn
     }
 
     pub(crate) fn controller(&self) -> &ControllerNode {
