@@ -489,6 +489,22 @@ mod tests {
     }
 
     #[test]
+    fn becoming_ready_during_a_heartbeat_makes_the_next_one_immediate() {
+        let mut driver = Driver::new();
+        driver.registered(at(10), ErrorCode::None);
+        driver.heartbeat(at(20), true, true, false);
+        driver.alarm(at(30));
+        driver.sent();
+        driver.lifecycle.ready_to_unfence(at(31), &mut driver.ids, &mut driver.fx);
+        assert_eq!(driver.sent(), None, "one communication at a time");
+        driver.heartbeat(at(32), true, true, false);
+        assert_eq!(driver.lifecycle.next_alarm(), at(32));
+        driver.alarm(at(32));
+        assert_eq!(driver.sent(), Some((false, false)));
+        assert_eq!(driver.lifecycle.timers.get(Timer::RegistrationTimeout), None);
+    }
+
+    #[test]
     fn a_refused_registration_is_repeated_after_an_interval_until_a_minute_is_over() {
         let mut driver = Driver::new();
         driver.registered(at(10), ErrorCode::DuplicateBrokerRegistration);
