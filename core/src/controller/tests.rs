@@ -219,8 +219,8 @@ fn a_stopping_broker_hands_over_at_once_and_goes_when_all_know() {
     });
     assert!(bench.now <= asked + millis(100), "{:?}", bench.now.since(asked));
     assert!(bench.image().brokers[&b(1)].in_controlled_shutdown);
-    // Not before the others know: the first "not yet" was answered 50 ms ago, and it is still there.
-    bench.run_for((asked + millis(100)).since(bench.now));
+    // Not before the others know: it has asked a second time by now, and is still there.
+    bench.run_for((asked + millis(300)).since(bench.now));
     assert_eq!(bench.halted, []);
     // The others say what they know only with their next heartbeat, it asks again only with its own.
     bench.run_until(|bench| !bench.halted.is_empty());
