@@ -341,6 +341,7 @@ fn an_answer_for_another_position_is_dropped() {
     assert!(subscription.reset(tp(0), Offset(20)));
     buffer.add(Offset(10), answer(ErrorCode::None, vec![batch(10, 5)]));
     buffer.add(Offset(20), answer(ErrorCode::None, vec![batch(18, 4)]));
+    buffer.add(Offset(20), answer(ErrorCode::None, vec![batch(20, 2)]));
     assert_eq!(buffer.next_error(&subscription), None);
     let offsets = |records: Vec<Delivery>| records.iter().map(|r| r.offset.0).collect::<Vec<_>>();
     assert_eq!(offsets(buffer.collect(100, &mut subscription)), [20, 21]);

@@ -15,6 +15,21 @@ fn with_one_in_flight_a_partition_is_silent_until_the_answer() {
 }
 
 #[test]
+fn with_one_in_flight_a_new_leader_does_not_let_the_next_overtake() {
+    let mut bench = bench(2, |spec| {
+        spec.config.max_in_flight = 1;
+        spec.config.metadata_max_age = ms(200);
+        spec.workload.every = ms(1_000);
+    });
+    bench.leaders[0] = (Some(2), 1);
+    bench.run_for(ms(1_500));
+    assert_eq!(bench.on_wire(), [[0]], "it is still on its way to the old leader");
+    bench.reply(ErrorCode::None);
+    assert_eq!(bench.on_wire(), [[1]]);
+    assert_eq!(bench.pending.last().map(|p| p.to), Some(NodeId::broker(2)));
+}
+
+#[test]
 fn without_idempotence_a_retry_is_overtaken() {
     let mut bench = bench(2, plain);
     bench.run_for(ms(20));
