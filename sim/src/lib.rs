@@ -1,8 +1,19 @@
 //! A simulated world for Kafka's processes, and the language in which its stories are written.
+//!
+//! Reading order: [`world`] is the network, disks, clocks and faults as one value and [`host`] what
+//! drives it; [`scenario`] is the language; [`cluster`] builds a world from a plan, [`look`] reads
+//! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
 #![warn(missing_docs)]
 
 pub mod check;
+pub mod cluster;
 pub mod host;
+pub mod lab;
+pub mod ledger;
 pub mod look;
+mod quiet;
+pub mod recording;
 pub mod scenario;
+pub mod story;
+pub mod verdict;
 pub mod world;

@@ -108,7 +108,7 @@ impl Committed {
     /// Catches up with the controller, after an input of its.
     pub fn follow(&mut self, look: Look<'_>) {
         if let Some(controller) = look.controller() {
-            let image = controller.committed_image();
+            let image = &controller.controller().images().committed;
             if image.end_offset > self.image.end_offset {
                 self.image.clone_from(image);
             }

@@ -18,6 +18,7 @@ use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{LeaderEpoch, Offset, PartitionEpoch};
 use kafkalab_core::id::{Incarnation, NodeId, TopicPartition};
 use kafkalab_core::log::LogFile;
+use kafkalab_core::record::Batch;
 
 /// Epochs kept per partition. Older ones are forgotten: a replica that comes back after so many
 /// elections is still compared with what is committed.
@@ -91,7 +92,7 @@ pub(super) fn prefix(log: &LogFile, to: Offset) -> Option<(Offset, u64)> {
     if let Some(chain) = log.chain_at(to) {
         return Some((to, chain));
     }
-    let end = log.batch_at(Offset(to.0 - 1)).map_or(to, |batch| batch.end_offset());
+    let end = log.batch_at(Offset(to.0 - 1)).map_or(to, Batch::end_offset);
     Some((end, log.chain_at(end)?))
 }
 

@@ -32,8 +32,6 @@ mod ghost;
 mod insync;
 mod reads;
 mod shape;
-#[cfg(test)]
-mod tests;
 mod verdicts;
 
 pub use verdicts::{Class, Violation};
@@ -43,11 +41,11 @@ use crate::world::{Step, StepKind};
 use cluster::{Case, Cluster, Moment};
 use ghost::{Ghost, LastRecord};
 use kafkalab_core::config::{Acks, Variations};
-use kafkalab_core::epoch::QuorumEpoch;
+use kafkalab_core::epoch::{Offset, QuorumEpoch};
 use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
 use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
-use kafkalab_core::metadata::MetadataImage;
+use kafkalab_core::log::LogFile;
 use shape::BrokerMarks;
 use verdicts::Verdicts;
 
@@ -75,17 +73,6 @@ pub const INVARIANTS: &[(&str, &str)] = &[
     ("INV-17", "what a consumer was given is what the leader has there"),
     ("INV-18", "acks=all is acknowledged only when committed by enough in-sync replicas"),
 ];
-
-/// What the world did to a machine between two inputs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The process died; what it wrote stays.
-    Kill,
-    /// Power failed; what was not flushed may be lost.
-    Power,
-    /// The disk was replaced by a blank one.
-    Wipe,
-}
 
 /// All invariants with their ghost state. A plain value: it is cloned with the run it watches.
 #[derive(Clone, Debug)]
@@ -130,7 +117,7 @@ impl Checks {
             }
             self.judge(&case, step.node, notes);
         }
-        if self.inputs % AUDIT_EVERY == 0 {
+        if self.inputs.is_multiple_of(AUDIT_EVERY) {
             self.audit(look, committed);
         }
     }
@@ -143,11 +130,10 @@ impl Checks {
         }
     }
 
-    /// Enters what the world did to `node`, after it was done: what its logs lost excuses later.
-    pub fn on_fault(&mut self, look: Look<'_>, committed: &Committed, node: NodeId, fault: Fault) {
-        if node.kind() == NodeKind::Broker && fault != Fault::Kill {
-            self.lose_data(&now(look, committed), node);
-        }
+    /// Enters what the world just did, between two inputs, to machines: what is missing from their
+    /// disks (power that failed, a disk replaced) excuses losses later. A kill takes nothing.
+    pub fn on_fault(&mut self, look: Look<'_>, committed: &Committed) {
+        self.compare_disks(&now(look, committed));
     }
 
     /// What was found so far, in order; each kind of finding once per class and partition.
@@ -168,20 +154,25 @@ impl Checks {
         &mut self.brokers[number]
     }
 
-    /// The disk of `node` holds less than its logs did: enters what is missing.
-    fn lose_data<'a, V: Cluster<'a>>(&mut self, case: &Case<'a, V>, node: NodeId) {
-        let next_life = case.view.incarnation(node);
+    /// Enters what is missing from every log since it was last seen.
+    fn compare_disks<'a, V: Cluster<'a>>(&mut self, case: &Case<'a, V>) {
         for ghost in self.ghosts.iter_mut().flatten() {
-            let Some(seat) = ghost.seats.iter_mut().find(|seat| seat.node == node) else { continue };
-            let log = case.view.log(ghost.tp, node);
-            let (before, after) = (seat.end, log.map_or_else(Default::default, |log| log.end()));
-            if after >= before {
-                continue;
+            let mut has_lost = false;
+            for seat in &mut ghost.seats {
+                let log = case.view.log(ghost.tp, seat.node);
+                let after = log.map_or(Offset::ZERO, LogFile::end);
+                if after >= seat.end {
+                    continue;
+                }
+                let next_life = case.view.incarnation(seat.node);
+                ghost.excuses.on_lost(seat.node, after, seat.end, next_life);
+                (seat.end, seat.walked) = (after, seat.walked.min(after));
+                seat.tail = log.and_then(LogFile::last_epoch);
+                has_lost = true;
             }
-            (seat.end, seat.walked) = (after, seat.walked.min(after));
-            seat.tail = log.and_then(|log| log.last_epoch());
-            ghost.excuses.on_lost(node, after, before, next_life);
-            durability::acked_is_somewhere(ghost, case, &mut self.verdicts);
+            if has_lost {
+                durability::acked_is_somewhere(ghost, case, &mut self.verdicts);
+            }
         }
     }
 

@@ -6,7 +6,7 @@
 //! forks, it keeps a binary built without `--cfg madsim` correct, and it is the oracle that the
 //! madsim host is compared with.
 
-#[cfg(any())]
+#[cfg(madsim)]
 mod madsim;
 mod plain;
 
@@ -84,7 +84,7 @@ pub fn run<S: Stage + Send + 'static>(stage: S, host: Host) -> S {
 pub fn run_until<S: Stage + Send + 'static>(stage: S, host: Host, stop: &Arc<AtomicBool>) -> S {
     quiet_panics();
     match host {
-        #[cfg(any())]
+        #[cfg(madsim)]
         Host::Madsim => madsim::run(stage, stop),
         _ => plain::run(stage, stop),
     }

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use kafkalab_core::id::{NodeId, TopicPartition};
+use kafkalab_core::protocol::ApiKey;
 use kafkalab_core::time::Duration;
 
 use super::names::{Names, Show, Shown, comma_list};
@@ -114,8 +115,9 @@ pub struct Link {
 /// One kind of message on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flow {
-    /// Which conversation.
-    pub api: ApiName,
+    /// Which conversation. The quorum's fetch is a Fetch too: the one between a broker and a
+    /// controller.
+    pub api: ApiKey,
     /// Which half of it.
     pub half: Half,
     /// Where; the direction is that of the message, not that of the request.
@@ -139,52 +141,6 @@ impl Half {
             Self::Response => "response",
         }
     }
-}
-
-macro_rules! api_names {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
-        /// A request of Kafka's protocol that a sentence can name. The quorum's fetch is `Fetch` too:
-        /// the one between a broker and a controller.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum ApiName { $($(#[$doc])* $name),* }
-
-        impl ApiName {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// Kafka's name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name)),* }
-            }
-        }
-    };
-}
-
-api_names! {
-    /// Records from a producer.
-    Produce,
-    /// Records to a consumer, a follower, or an observer of the quorum.
-    Fetch,
-    /// Who leads what.
-    Metadata,
-    /// Offsets by time.
-    ListOffsets,
-    /// Where an epoch ends.
-    OffsetsForLeaderEpoch,
-    /// A producer id.
-    InitProducerId,
-    /// A new ISR.
-    AlterPartition,
-    /// A broker comes up.
-    BrokerRegistration,
-    /// A broker is alive.
-    BrokerHeartbeat,
-    /// New topics.
-    CreateTopics,
-    /// An election on demand.
-    ElectLeaders,
-    /// A block of producer ids.
-    AllocateProducerIds,
 }
 
 impl Show for Action {

@@ -3,12 +3,13 @@
 use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
 use kafkalab_core::time::Duration;
 
-use super::action::{Action, ApiName, Flow, Half, Link, Nodes};
+use super::action::{Action, Flow, Half, Link, Nodes};
 use super::diagnostic::{Outcome, Place};
 use super::mistake;
 use super::names::{Names, Role};
 use super::sentence::{Cursor, Sentence, Token};
 use super::units;
+use kafkalab_core::protocol::ApiKey;
 
 /// Every verb, with the form of its sentence.
 const VERBS: [(&str, &str); 17] = [
@@ -145,7 +146,7 @@ impl Parser<'_> {
 
     fn flow(&mut self) -> Outcome<Flow> {
         let (word, place) = self.cursor.word("a request such as `Fetch`")?;
-        let known = ApiName::ALL.iter().find(|api| api.name() == word);
+        let known = ApiKey::ALL.iter().find(|api| api.name() == word);
         let api = *known.ok_or_else(|| mistake::unknown_api(&place, word))?;
         let half = match self.cursor.peek() {
             Some(Token::Word("request")) => Half::Request,
@@ -294,7 +295,7 @@ pub(super) mod tests {
     }
 
     fn flow() -> impl Strategy<Value = Flow> {
-        let api = prop::sample::select(ApiName::ALL);
+        let api = prop::sample::select(ApiKey::ALL);
         let half = prop_oneof![Just(Half::Request), Just(Half::Response)];
         (api, half, link()).prop_map(|(api, half, link)| Flow { api, half, link })
     }

@@ -5,9 +5,9 @@
 
 use kafkalab_core::id::NodeId;
 
-use super::action::ApiName;
 use super::diagnostic::{Diagnostic, Place, nearest};
 use super::names::{Names, Role, some_of};
+use kafkalab_core::protocol::ApiKey;
 
 type Boxed = Box<Diagnostic>;
 
@@ -232,7 +232,7 @@ pub(super) fn link_to_itself(place: &Place) -> Boxed {
 
 pub(super) fn unknown_api(place: &Place, word: &str) -> Boxed {
     let title = format!("there is no request called {}", quoted(word));
-    let all: Vec<&str> = ApiName::ALL.iter().map(|api| api.name()).collect();
+    let all: Vec<&str> = ApiKey::ALL.iter().map(|api| api.name()).collect();
     let exact = all.iter().find(|name| name.eq_ignore_ascii_case(word)).copied();
     let near = exact.or_else(|| nearest(word, all.iter().copied()));
     let mistake = Diagnostic::error("K0303", title, place)

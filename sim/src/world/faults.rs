@@ -205,6 +205,14 @@ impl<P: Process> World<P> {
         was_held
     }
 
+    /// Ends every hold.
+    pub fn release_all(&mut self) {
+        if self.network.release(|_| true) {
+            self.begin(Tag::Release, [u64::MAX, u64::MAX]);
+            self.flow_all();
+        }
+    }
+
     /// Ends all faults of all links, holds included.
     pub fn heal(&mut self) {
         self.begin(Tag::Heal, [u64::MAX, u64::MAX]);

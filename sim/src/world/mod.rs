@@ -1,7 +1,7 @@
 //! The world: every process, disk, clock and connection of a run, as one value.
 //!
 //! A world is stepped from outside, one input at a time, in the one global order of
-//! [`agenda`]: there is no thread, task or future in it, and a clone of it goes on exactly as it
+//! `agenda.rs`: there is no thread, task or future in it, and a clone of it goes on exactly as it
 //! would have. What it does between two inputs is told in a [`Report`].
 //!
 //! ```text
@@ -23,12 +23,15 @@ mod network;
 mod node;
 mod panics;
 mod report;
+#[cfg(test)]
+mod tests;
 mod trace;
 mod wire;
 
-pub(crate) use panics::guarded;
 pub use network::{Latency, NetConfig};
 pub use node::{DiskConfig, NodeSetup};
+#[cfg(madsim)]
+pub(crate) use panics::guarded;
 pub use panics::quiet_panics;
 pub use report::{
     Counters, Death, Died, Finding, Letter, LifeChange, Report, Sent, Step, StepKind,
@@ -163,11 +166,16 @@ impl<P: Process> World<P> {
         self.node(node).is_paused
     }
 
-    /// Messages under way (or stuck), earliest first, with the moment they are due.
-    pub fn in_flight(&mut self) -> Vec<(Instant, Letter)> {
+    /// Messages under way, earliest first, with the moment they are due.
+    pub fn in_flight(&self) -> Vec<(Instant, Letter)> {
         let mut keys: Vec<Key> = self.agenda.keys().collect();
         keys.sort_unstable();
         keys.into_iter().filter_map(|key| Some((key.at(), self.letter_of(key)?))).collect()
+    }
+
+    /// Messages that a cut, a hold or retransmission keeps from arriving.
+    pub fn stuck(&self) -> Vec<Letter> {
+        self.network.stuck().filter_map(|key| self.letter_of(key)).collect()
     }
 
     /// The message that the next step delivers, if it is one.
@@ -291,9 +299,7 @@ impl<P: Process> World<P> {
         let parcel = self.agenda.take(key);
         let node = &self.nodes[slot];
         let is_welcome = match &parcel.what {
-            What::Boot(life) => {
-                matches!(node.life, Life::Starting(_)) && *life == node.incarnation
-            }
+            What::Boot(life) => matches!(node.life, Life::Starting(_)) && *life == node.incarnation,
             What::Flushed(_, life) => node.is_up() && *life == node.incarnation,
             What::Injected(_) => node.is_up(),
             _ => self.receive(key, &parcel),

@@ -84,9 +84,7 @@ impl Link {
     pub(super) fn delay(&mut self, now: Instant) -> Duration {
         let Latency { min, max, tail } = self.latency;
         let drawn = match tail {
-            Some((permille, length))
-                if self.latencies.below(now, 1_000) < u64::from(permille) =>
-            {
+            Some((permille, length)) if self.latencies.below(now, 1_000) < u64::from(permille) => {
                 length
             }
             _ => self.latencies.between(now, min, max),
@@ -363,6 +361,12 @@ impl Network {
     pub(super) fn find(&self, wanted: impl Fn(&Conn) -> bool) -> Vec<ConnId> {
         let conns = self.clients.iter().flat_map(|client| &client.conns);
         conns.filter(|conn| wanted(conn)).map(|conn| conn.id).collect()
+    }
+
+    /// All that is stuck somewhere, by connection and in order.
+    pub(super) fn stuck(&self) -> impl Iterator<Item = Key> + '_ {
+        let conns = self.clients.iter().flat_map(|client| &client.conns);
+        conns.flat_map(|conn| &conn.lanes).flat_map(|lane| lane.stuck.iter().copied())
     }
 
     /// Whether messages of this kind are held on the way from `from` to `to`.

@@ -83,8 +83,6 @@ pub struct Died {
 /// Why a message died. A lone message does not get lost on TCP: it dies with its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Death {
-    /// Sent on a connection that was already gone.
-    SentTooLate,
     /// The receiving end was closed, dead or restarted.
     NobodyThere,
     /// Its sender died while it was held back by a cut, a hold or retransmission.

@@ -4,10 +4,10 @@
 //! that is slow, stuck or retransmitted keeps what was sent behind it waiting, and one that dies
 //! takes everything behind it along.
 
+use super::World;
 use super::agenda::{Key, Parcel, Slot, Source, What};
 use super::network::{End, GIVE_UP, Side, Transit};
 use super::report::{Death, Died, Letter, Sent, conn_code, letter, message_code};
-use super::World;
 use kafkalab_core::engine::Process;
 use kafkalab_core::id::{ConnId, InputNo, NodeId};
 use kafkalab_core::protocol::{Body, Frame, Request, Response};
@@ -37,8 +37,7 @@ impl<P: Process> World<P> {
                 self.post(id, Side::Server, self.now + delay, attempt);
             }
             Transit::Lost => {
-                let refusal = Parcel::new(What::Hangup(id), cause);
-                self.post(id, Side::Client, self.now + GIVE_UP, refusal);
+                self.notice(id, Side::Client, self.now + GIVE_UP, cause);
             }
         }
     }
@@ -110,6 +109,13 @@ impl<P: Process> World<P> {
         self.agenda.push(due, to, Source::Peer(from), parcel);
     }
 
+    /// The machine of `side` notices by itself, at `due`, that the connection is no good.
+    fn notice(&mut self, id: ConnId, side: Side, due: Instant, cause: Option<InputNo>) {
+        let mut parcel = Parcel::new(What::Hangup(id), cause);
+        parcel.has_arrived = true;
+        self.post(id, side, due, parcel);
+    }
+
     /// Tells `side`, if it still listens, that the other is gone, behind what was sent before.
     pub(super) fn hang_up(&mut self, id: ConnId, side: Side, cause: Option<InputNo>) {
         let Some(conn) = self.network.conn(id) else { return };
@@ -170,10 +176,9 @@ impl<P: Process> World<P> {
         }
         match &parcel.what {
             What::Message(frame) => Some((frame.conn, Side::receiving(frame.body.direction()))),
-            What::Attempt(id) => Some((*id, Side::Server)),
             What::Accepted(id) => Some((*id, Side::Client)),
             What::Hangup(id) if self.nodes[key.slot()].id == id.client => Some((*id, Side::Client)),
-            What::Hangup(id) => Some((*id, Side::Server)),
+            What::Attempt(id) | What::Hangup(id) => Some((*id, Side::Server)),
             What::GiveUp(_) | What::Flushed(..) | What::Boot(_) | What::Injected(_) => None,
         }
     }
@@ -252,8 +257,7 @@ impl<P: Process> World<P> {
                 self.post(id, Side::Client, self.now + delay, Parcel::new(what, cause));
             }
             Transit::Lost => {
-                let refusal = Parcel::new(What::Hangup(id), cause);
-                self.post(id, Side::Client, self.now + GIVE_UP, refusal);
+                self.notice(id, Side::Client, self.now + GIVE_UP, cause);
             }
         }
     }
@@ -278,8 +282,8 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// A connection between living peers breaks: both will be told, and of what is in flight a coin
-    /// decides, message by message in order, how much was delivered before.
+    /// A connection between living peers breaks: both machines will notice, and of what is in flight
+    /// a coin decides, message by message in order, how much was delivered before.
     pub(super) fn break_connection(&mut self, id: ConnId) {
         let Some(conn) = self.network.conn(id) else { return };
         conn.is_broken = true;
@@ -308,8 +312,8 @@ impl<P: Process> World<P> {
                     self.agenda.put(key.due(due));
                 }
             }
-            self.network.conn(id).expect("it was there").lane(side).is_torn = is_torn;
-            self.hang_up(id, side, None);
+            let due = self.now + self.network.link(from, to).delay(self.now);
+            self.notice(id, side, due, None);
         }
     }
 

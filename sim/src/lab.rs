@@ -1,0 +1,317 @@
+//! A run as one value: a world, its story, its ledger and its checks, advanced together.
+//!
+//! A lab is what hosts drive and what is cloned for a snapshot or a fork. After each input of a
+//! process everything that observes it is brought up to date, in a fixed order: the committed
+//! metadata, the ledger, the invariants, the conditions of the story. The story acts only between
+//! inputs.
+
+use crate::check::Checks;
+use crate::cluster::{self, WARM_UP, internal};
+use crate::host::{LifeChange, Stage, Turn};
+use crate::ledger::Ledger;
+use crate::look::{Committed, Look};
+use crate::quiet;
+use crate::recording::{Happening, Recorder};
+use crate::scenario::plan::{Ends, Plan};
+use crate::story::{Scene, Story, Told, Touched};
+use crate::world::{Finding, World};
+use kafkalab_core::id::{NodeId, NodeKind};
+use kafkalab_core::node::Node;
+use kafkalab_core::time::{Duration, Instant};
+use std::sync::Arc;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Nothing was pending any more, for a second.
+    Quiet,
+    /// The limit came first; what was still pending, if the story was over.
+    Limit(Option<String>),
+    /// A step waited longer than it may.
+    Stuck(String),
+    /// The warm-up did not come to rest: the cluster cannot work as configured.
+    ColdStart(String),
+    /// A process panicked, or time stood still.
+    Finding(Finding),
+    /// Somebody stopped it from outside.
+    Interrupted,
+}
+
+/// Nothing may be pending for so long before a run ends.
+const QUIET_FOR: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const QUIET_EVERY: Duration = Duration::from_millis(100);
+
+/// A run.
+#[derive(Clone)]
+pub struct Lab {
+    plan: Arc<Plan>,
+    world: World<Node>,
+    committed: Committed,
+    story: Story,
+    ledger: Ledger,
+    checks: Checks,
+    recorder: Option<Recorder>,
+    checks_on: bool,
+    /// When to look whether all is quiet, once the story is over.
+    quiet_check: Instant,
+    quiet_since: Option<Instant>,
+    end: Option<End>,
+}
+
+impl Lab {
+    /// The run of `plan`, at its internal start.
+    pub fn new(plan: Arc<Plan>) -> Self {
+        Self {
+            world: cluster::build(&plan),
+            committed: Committed::default(),
+            story: Story::new(Arc::clone(&plan)),
+            ledger: Ledger::new(&plan),
+            checks: Checks::new(&plan.cluster.variations),
+            recorder: None,
+            checks_on: true,
+            quiet_check: internal(Duration::ZERO),
+            quiet_since: None,
+            end: None,
+            plan,
+        }
+    }
+
+    /// The same run, with everything that happens written down.
+    #[must_use]
+    pub fn recorded(mut self) -> Self {
+        self.recorder = Some(Recorder::default());
+        self
+    }
+
+    /// The same run without invariants: only to measure what they cost.
+    #[must_use]
+    pub const fn unchecked(mut self) -> Self {
+        self.checks_on = false;
+        self
+    }
+
+    /// What is run.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The cluster and its surroundings.
+    pub const fn world(&self) -> &World<Node> {
+        &self.world
+    }
+
+    /// The records.
+    pub const fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The invariants.
+    pub const fn checks(&self) -> &Checks {
+        &self.checks
+    }
+
+    /// Where the story stands.
+    pub const fn story(&self) -> &Story {
+        &self.story
+    }
+
+    /// What the controller has committed.
+    pub const fn committed(&self) -> &Committed {
+        &self.committed
+    }
+
+    /// What was written down, if anything was.
+    pub const fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    /// How the run ended; `None` while it goes on.
+    pub const fn end(&self) -> Option<&End> {
+        self.end.as_ref()
+    }
+
+    /// Everything a condition may look at.
+    pub const fn scene(&self) -> Scene<'_> {
+        Scene {
+            look: Look::at(&self.world),
+            committed: &self.committed,
+            ledger: &self.ledger,
+            checks: &self.checks,
+        }
+    }
+
+    /// Ends the run from outside, if it has not ended.
+    pub fn interrupt(&mut self) {
+        if self.end.is_none() {
+            self.finish(End::Interrupted);
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        assert!(self.end.is_none(), "a run ends once");
+        let look = Look::at(&self.world);
+        self.ledger.close(self.world.now(), look, &self.committed);
+        if self.checks_on {
+            self.checks.audit(look, &self.committed);
+        }
+        self.end = Some(end);
+    }
+
+    // ---- the turn of a process -----------------------------------------------------------------
+
+    fn take_input(&mut self) {
+        let Some(step) = self.world.step() else {
+            self.take_finding();
+            return;
+        };
+        let notes = &self.world.report().notes;
+        let look = Look::at(&self.world);
+        if step.node.kind() == NodeKind::Controller && !notes.is_empty() {
+            self.committed.follow(look);
+        }
+        if !notes.is_empty() {
+            self.ledger.observe(step.at, step.node, notes, look, &self.committed);
+        }
+        let mut touched = Touched::by(&step, notes);
+        if self.checks_on {
+            let found = self.checks.violations().len();
+            self.checks.observe(look, &self.committed, &step, notes);
+            if self.checks.violations().len() > found {
+                touched = touched.and(Touched::VIOLATION);
+            }
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.input(&step, self.world.report());
+        }
+        self.look_around(touched);
+        self.take_finding();
+    }
+
+    fn look_around(&mut self, touched: Touched) {
+        let scene = Scene {
+            look: Look::at(&self.world),
+            committed: &self.committed,
+            ledger: &self.ledger,
+            checks: &self.checks,
+        };
+        self.story.observe(scene, touched);
+    }
+
+    fn take_finding(&mut self) {
+        if let Some(finding) = self.world.finding().cloned() {
+            self.finish(End::Finding(finding));
+        }
+    }
+
+    // ---- the turn of the story -----------------------------------------------------------------
+
+    /// When the story (or the end of the run) is next due by time alone.
+    fn next_story_time(&self) -> Instant {
+        let limit = internal(self.plan.limit);
+        self.story.next_time().min(self.story.gives_up_at()).min(self.quiet_check).min(limit)
+    }
+
+    fn take_story(&mut self, at: Instant) {
+        self.world.advance(at);
+        while let Some(told) = self.tell_one() {
+            if let Some(recorder) = &mut self.recorder {
+                recorder.story(at, self.world.inputs(), told);
+            }
+            if self.checks_on {
+                self.checks.on_fault(Look::at(&self.world), &self.committed);
+            }
+            self.look_around(Touched::LIFE);
+        }
+        if at >= self.quiet_check {
+            self.check_quiet(at);
+        }
+        if self.end.is_some() {
+            return;
+        }
+        if at >= self.story.gives_up_at() {
+            let step = self.story.next_step().expect("only a waiting step gives up");
+            let name =
+                step.id.clone().unwrap_or_else(|| (self.story.fired().len() + 1).to_string());
+            let within = step.within.expect("it gave up");
+            self.finish(End::Stuck(format!("step {name} did not fire within {within}")));
+        } else if at >= internal(self.plan.limit) {
+            self.finish_at_limit();
+        }
+    }
+
+    fn tell_one(&mut self) -> Option<Told> {
+        self.story.tell(&mut self.world, &self.committed)
+    }
+
+    fn finish_at_limit(&mut self) {
+        let end = if let Some(step) = self.story.next_step() {
+            let name =
+                step.id.clone().unwrap_or_else(|| (self.story.fired().len() + 1).to_string());
+            End::Stuck(format!("step {name} had not fired at the limit of {}", self.plan.limit))
+        } else {
+            End::Limit(quiet::pending(&self.plan, Look::at(&self.world), &self.committed))
+        };
+        self.finish(end);
+    }
+
+    fn check_quiet(&mut self, at: Instant) {
+        let is_start = at <= Instant::ZERO + WARM_UP;
+        self.quiet_check = at + QUIET_EVERY;
+        let pending = || quiet::pending(&self.plan, Look::at(&self.world), &self.committed);
+        if is_start {
+            let cold = quiet::not_warm(&self.plan, Look::at(&self.world), &self.committed);
+            if let Some(why) = cold {
+                self.finish(End::ColdStart(why));
+            }
+            return;
+        }
+        if self.plan.ends == Ends::Limit || !self.story.is_over() || pending().is_some() {
+            self.quiet_since = None;
+            return;
+        }
+        let since = *self.quiet_since.get_or_insert(at);
+        if at.since(since) >= QUIET_FOR {
+            self.finish(End::Quiet);
+        }
+    }
+}
+
+impl Stage for Lab {
+    fn nodes(&self) -> Vec<NodeId> {
+        self.world.nodes().collect()
+    }
+
+    fn peek(&mut self) -> Turn {
+        if self.end.is_some() {
+            return Turn::Done;
+        }
+        if self.story.is_due() {
+            return Turn::Story { at: self.world.now() };
+        }
+        let story = self.next_story_time();
+        match self.world.peek() {
+            Some((at, node)) if at <= story => Turn::Process { node, at },
+            Some(_) | None => Turn::Story { at: story },
+        }
+    }
+
+    fn take(&mut self) {
+        match self.peek() {
+            Turn::Process { .. } => self.take_input(),
+            Turn::Story { at } => self.take_story(at),
+            Turn::Done => {}
+        }
+    }
+
+    fn life_changes(&mut self, into: &mut Vec<LifeChange>) {
+        into.extend(self.world.life_changes());
+    }
+}
+
+/// A happening of the story, for the recorder.
+impl From<Told> for Happening {
+    fn from(told: Told) -> Self {
+        Self::Told(told)
+    }
+}

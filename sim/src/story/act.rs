@@ -1,0 +1,136 @@
+//! Actions carried out: from a sentence to the faults of the world.
+
+use crate::look::{Committed, Look};
+use crate::scenario::action::{Action, Flow, Half, Link, Nodes};
+use crate::world::World;
+use kafkalab_core::engine::{Command, Input};
+use kafkalab_core::id::NodeId;
+use kafkalab_core::node::Node;
+use kafkalab_core::protocol::Direction;
+use kafkalab_core::time::Instant;
+
+/// A pause that ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wake {
+    /// When.
+    pub at: Instant,
+    /// Who goes on.
+    pub node: NodeId,
+}
+
+/// Does what `action` says. A pause with a length leaves a wake-up to be kept.
+pub fn act(action: &Action, world: &mut World<Node>, committed: &Committed, wakes: &mut Vec<Wake>) {
+    let now = world.now();
+    let on = |nodes: &Nodes, world: &World<Node>| resolve(nodes, world, committed);
+    match action {
+        Action::Kill(nodes) => each(on(nodes, world), |node| {
+            world.kill(node);
+        }),
+        Action::Power(nodes) => each(on(nodes, world), |node| {
+            world.power(node);
+        }),
+        Action::Stop(nodes) => each(on(nodes, world), |node| world.terminate(node)),
+        Action::Start(nodes) => each(on(nodes, world), |node| {
+            world.start(node, now);
+        }),
+        Action::Restart(nodes) => each(on(nodes, world), |node| world.restart(node)),
+        Action::Pause { nodes, length } => each(on(nodes, world), |node| {
+            if world.pause(node)
+                && let Some(length) = length
+            {
+                wakes.push(Wake { at: now + *length, node });
+            }
+        }),
+        Action::Resume(nodes) => each(on(nodes, world), |node| {
+            world.resume(node);
+        }),
+        Action::Wipe(nodes) => each(on(nodes, world), |node| {
+            world.wipe(node);
+        }),
+        Action::Cut(link) => pairs(link, world, committed, |world, from, to| {
+            world.cut(from, to);
+        }),
+        Action::Slow { link, by } => {
+            pairs(link, world, committed, |world, from, to| world.slow(from, to, *by));
+        }
+        Action::Drop { permille, link } => pairs(link, world, committed, |world, from, to| {
+            world.drop(from, to, *permille as u16);
+        }),
+        Action::Hold(flow) => flows(flow, world, committed, |world, direction, from, to| {
+            world.hold(flow.api, direction, from, to);
+        }),
+        Action::Release(Some(flow)) => {
+            flows(flow, world, committed, |world, direction, from, to| {
+                world.release(flow.api, direction, from, to);
+            });
+        }
+        Action::Release(None) => world.release_all(),
+        Action::Heal(None) => world.heal(),
+        Action::Heal(Some(link)) => {
+            pairs(link, world, committed, |world, from, to| world.heal_link(from, to));
+        }
+        Action::Skew { nodes, micros } => {
+            each(on(nodes, world), |node| world.skew(node, micros / 1_000));
+        }
+        Action::SlowDisk { nodes, by } => {
+            each(on(nodes, world), |node| world.slow_disk(node, *by));
+        }
+        Action::Send { producer, records } => {
+            world.inject(now, *producer, Input::Ask(Command::Send(*records)));
+        }
+    }
+}
+
+fn each(nodes: Vec<NodeId>, mut deed: impl FnMut(NodeId)) {
+    for node in nodes {
+        deed(node);
+    }
+}
+
+fn pairs(
+    link: &Link,
+    world: &mut World<Node>,
+    committed: &Committed,
+    mut deed: impl FnMut(&mut World<Node>, NodeId, NodeId),
+) {
+    let (ones, others) =
+        (resolve(&link.from, world, committed), resolve(&link.to, world, committed));
+    for one in &ones {
+        for other in others.iter().filter(|other| *other != one) {
+            deed(world, *one, *other);
+            if link.both {
+                deed(world, *other, *one);
+            }
+        }
+    }
+}
+
+fn flows(
+    flow: &Flow,
+    world: &mut World<Node>,
+    committed: &Committed,
+    mut deed: impl FnMut(&mut World<Node>, Direction, NodeId, NodeId),
+) {
+    let direction = match flow.half {
+        Half::Request => Direction::Request,
+        Half::Response => Direction::Response,
+    };
+    pairs(&flow.link, world, committed, |world, from, to| deed(world, direction, from, to));
+}
+
+/// The nodes a sentence names, as things stand.
+fn resolve(nodes: &Nodes, world: &World<Node>, committed: &Committed) -> Vec<NodeId> {
+    match nodes {
+        Nodes::List(nodes) => nodes.clone(),
+        Nodes::AllBrokers => Look::at(world).brokers().collect(),
+        Nodes::Leader(tp) => committed
+            .partition(*tp)
+            .and_then(|registration| registration.leader)
+            .into_iter()
+            .collect(),
+        Nodes::Controller => {
+            let active = Look::at(world).controller().filter(|k| k.controller().is_active());
+            active.map(|_| NodeId::controller(1)).into_iter().collect()
+        }
+    }
+}

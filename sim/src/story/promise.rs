@@ -1,0 +1,111 @@
+//! Promises while a cluster runs: what each of them has seen so far, and how it is judged.
+
+use super::value::Value;
+use super::watch::{Scene, Touched, Watch};
+use crate::scenario::condition::{Condition, Expr};
+use crate::scenario::plan::{Promise, PromiseKind};
+use kafkalab_core::time::Instant;
+
+/// What one promise has seen so far.
+#[derive(Clone, Debug)]
+pub struct PromiseState {
+    wakes: Touched,
+    /// The first moment at which an `always` failed, a `never` or an `eventually` held.
+    decided: Option<(Instant, String)>,
+}
+
+/// How a promise came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The promise as it was written: `lost == 0`.
+    pub text: String,
+    /// When it is judged.
+    pub kind: PromiseKind,
+    /// Whether it was kept.
+    pub is_kept: bool,
+    /// The left side's value at the deciding moment, for people: `lost is 2`.
+    pub value: String,
+    /// The deciding moment.
+    pub at: Instant,
+}
+
+impl PromiseState {
+    /// A promise that has seen nothing.
+    pub fn new(promise: &Promise) -> Self {
+        Self { wakes: Watch::wakes(&promise.condition), decided: None }
+    }
+
+    /// Looks again if something it looks at was touched.
+    pub fn observe(
+        &mut self,
+        promise: &Promise,
+        watch: &Watch,
+        scene: Scene<'_>,
+        touched: Touched,
+    ) {
+        if self.decided.is_some() || !self.wakes.meets(touched) {
+            return;
+        }
+        let is_decided = match promise.kind {
+            PromiseKind::Always => !watch.test(&promise.condition, scene).holds(),
+            PromiseKind::Never | PromiseKind::Eventually => {
+                watch.test(&promise.condition, scene).holds()
+            }
+            PromiseKind::Finally => false,
+        };
+        if is_decided {
+            let value = describe(&promise.condition, watch, scene);
+            self.decided = Some((scene.look.world().now(), value));
+        }
+    }
+
+    /// The verdict at the end of the run.
+    pub fn judge(&self, promise: &Promise, watch: &Watch, scene: Scene<'_>) -> Judged {
+        let now = scene.look.world().now();
+        let at_end = || (now, describe(&promise.condition, watch, scene));
+        let (is_kept, (at, value)) = match (promise.kind, &self.decided) {
+            (PromiseKind::Always | PromiseKind::Never, Some(decided)) => (false, decided.clone()),
+            (PromiseKind::Eventually, Some(decided)) => (true, decided.clone()),
+            (PromiseKind::Always | PromiseKind::Never, None) => (true, at_end()),
+            (PromiseKind::Eventually, None) => (false, at_end()),
+            (PromiseKind::Finally, _) => (watch.test(&promise.condition, scene).holds(), at_end()),
+        };
+        Judged { text: promise.text.clone(), kind: promise.kind, is_kept, value, at }
+    }
+}
+
+/// The value a reader wants to see: that of the first thing compared.
+fn describe(condition: &Condition, watch: &Watch, scene: Scene<'_>) -> String {
+    match condition {
+        Condition::And(all) | Condition::Or(all) => {
+            let one = all.iter().find(|one| !watch.test(one, scene).holds()).or(all.first());
+            one.map_or_else(String::new, |one| describe(one, watch, scene))
+        }
+        Condition::Not(inner) => describe(inner, watch, scene),
+        Condition::Compare { left, right, .. } => {
+            let side = if matches!(left, Expr::Int(_) | Expr::Node(_)) { right } else { left };
+            show(&watch.value(side, scene))
+        }
+        Condition::Holds(_) | Condition::Monotonic(_) => {
+            watch.test(condition, scene).holds().to_string()
+        }
+        Condition::Keeps(name) | Condition::Violated(name) => {
+            if scene.checks.is_violated(name) { "violated" } else { "kept" }.to_owned()
+        }
+    }
+}
+
+fn show(value: &Value) -> String {
+    match value {
+        Value::Undefined => "undefined".to_owned(),
+        Value::Int(n) => n.to_string(),
+        Value::Node(None) => "none".to_owned(),
+        Value::Node(Some(node)) => node.to_string(),
+        Value::Set(set) => format!("{{{}}}", set.to_string().replace(' ', ", ")),
+        Value::List(all) => {
+            let shown: Vec<String> = all.iter().map(show).collect();
+            format!("[{}]", shown.join(", "))
+        }
+        Value::Truth(truth) => truth.to_string(),
+    }
+}
