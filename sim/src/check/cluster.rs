@@ -70,8 +70,8 @@ impl<'a, V: Cluster<'a>> Case<'a, V> {
         let record = self.record(tp)?;
         let node = record.leader?;
         let replica = self.view.replica(tp, node)?;
-        let leads = replica.leadership().is_some()
-            && replica.leader_epoch() == Some(record.leader_epoch);
+        let leads =
+            replica.leadership().is_some() && replica.leader_epoch() == Some(record.leader_epoch);
         leads.then_some((node, replica))
     }
 

@@ -106,10 +106,8 @@ fn lose<'a, V: Cluster<'a>>(
     let from = common_end(committed, log).min(to);
     ghost.epoch_mut(epoch, node, log);
     let excuse = excuses::classify(ghost, from, to, Some((node, epoch)));
-    let finding = |property| Finding {
-        class: excuse.class,
-        ..Finding::violation(property, node, ghost.tp)
-    };
+    let finding =
+        |property| Finding { class: excuse.class, ..Finding::violation(property, node, ghost.tp) };
     let (lost, acked) = (to.distance_from(from), ghost.acked_in(from, to));
     out.report(case.moment, finding("INV-15"), || {
         format!(
@@ -197,8 +195,7 @@ pub(super) fn acked_is_somewhere<'a, V: Cluster<'a>>(
     let lost = ghost.acked_in(kept, end);
     if kept < end && lost > 0 {
         let excuse = excuses::classify(ghost, kept, end, None);
-        let finding =
-            Finding { property: "INV-16", class: excuse.class, node: None, tp: Some(tp) };
+        let finding = Finding { property: "INV-16", class: excuse.class, node: None, tp: Some(tp) };
         out.report(case.moment, finding, || {
             format!(
                 "{lost} records acknowledged with acks=all, from offset {kept} to {end}, are in no \

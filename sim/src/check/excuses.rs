@@ -177,9 +177,9 @@ pub(super) fn classify(
     if by_election {
         return Excuse::UNCLEAN;
     }
-    let lost_by_all = ghost.holders_of(from, to).all(|(from, to, holders)| {
-        holders.iter().all(|holder| excuses.has_lost(holder, from, to))
-    });
+    let lost_by_all = ghost
+        .holders_of(from, to)
+        .all(|(from, to, holders)| holders.iter().all(|holder| excuses.has_lost(holder, from, to)));
     if lost_by_all {
         Excuse::ALL_HOLDERS
     } else if leader.is_some_and(|(node, _)| excuses.has_lost(node, from, to)) {

@@ -32,19 +32,21 @@ mod ghost;
 mod insync;
 mod reads;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod verdicts;
+mod wake;
 
 pub use verdicts::{Class, Violation};
 
 use crate::look::{Committed, Look};
 use crate::world::{Step, StepKind};
 use cluster::{Case, Cluster, Moment};
-use ghost::{Ghost, LastRecord};
-use kafkalab_core::config::{Acks, Variations};
+use ghost::Ghost;
+use kafkalab_core::config::Variations;
 use kafkalab_core::epoch::{Offset, QuorumEpoch};
-use kafkalab_core::error_code::ErrorCode;
-use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
-use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
+use kafkalab_core::event::Event;
+use kafkalab_core::id::{NodeKind, TopicPartition};
 use kafkalab_core::log::LogFile;
 use shape::BrokerMarks;
 use verdicts::Verdicts;
@@ -101,19 +103,13 @@ impl Checks {
     }
 
     /// Looks at what an input touched. To be called after every input, once `committed` follows.
-    pub fn observe(
-        &mut self,
-        look: Look<'_>,
-        committed: &Committed,
-        step: &Step,
-        notes: &[Event],
-    ) {
+    pub fn observe(&mut self, look: Look<'_>, committed: &Committed, step: &Step, notes: &[Event]) {
         self.inputs += 1;
         if !notes.is_empty() {
             let moment = Moment { at: step.at, input: step.no };
             let case = Case { view: look, image: committed.image(), moment };
             if step.what == StepKind::Boot && step.node.kind() == NodeKind::Broker {
-                shape::on_boot(self.marks(step.node));
+                shape::on_boot(shape::marks_mut(&mut self.brokers, step.node));
             }
             self.judge(&case, step.node, notes);
         }
@@ -126,7 +122,7 @@ impl Checks {
     pub fn audit(&mut self, look: Look<'_>, committed: &Committed) {
         let case = now(look, committed);
         for ghost in self.ghosts.iter_mut().flatten() {
-            audit(ghost, &case, &self.variations, &mut self.verdicts);
+            wake::audit(ghost, &case, &self.variations, &mut self.verdicts);
         }
     }
 
@@ -144,14 +140,6 @@ impl Checks {
     /// Whether the invariant of this name was broken, in whatever class.
     pub fn is_violated(&self, property: &str) -> bool {
         self.violations().iter().any(|violation| violation.property == property)
-    }
-
-    fn marks(&mut self, node: NodeId) -> &mut BrokerMarks {
-        let number = usize::from(node.number());
-        if self.brokers.len() <= number {
-            self.brokers.resize(number + 1, BrokerMarks::default());
-        }
-        &mut self.brokers[number]
     }
 
     /// Enters what is missing from every log since it was last seen.
@@ -175,150 +163,6 @@ impl Checks {
             }
         }
     }
-
-    fn judge<'a, V: Cluster<'a>>(&mut self, case: &Case<'a, V>, node: NodeId, notes: &[Event]) {
-        for note in notes {
-            match note {
-                Event::Replica(note) => self.on_replica(case, node, note),
-                Event::Controller(note) => self.on_controller(case, node, note),
-                Event::Client(ClientEvent::Delivered { tp, offset, id }) => {
-                    let ghost = ghost_mut(&mut self.ghosts, *tp);
-                    reads::on_delivered(ghost, case, (node, *offset), *id, &mut self.verdicts);
-                }
-                Event::Client(_) => {}
-            }
-        }
-    }
-
-    fn on_replica<'a, V: Cluster<'a>>(
-        &mut self,
-        case: &Case<'a, V>,
-        node: NodeId,
-        note: &ReplicaEvent,
-    ) {
-        let (ghosts, out) = (&mut self.ghosts, &mut self.verdicts);
-        match note {
-            ReplicaEvent::Loaded { tp, .. } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                if let Some(log) = case.view.log(*tp, node) {
-                    ghost.remember_tail(node, case.view.incarnation(node), log);
-                }
-                touched(ghost, case, node, out);
-            }
-            ReplicaEvent::BecameLeader { tp, leader_epoch, .. } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                touched(ghost, case, node, out);
-                agreement::one_leader_per_epoch(ghost, case, (node, *leader_epoch), out);
-                durability::leader_is_complete(ghost, case, out);
-                led(ghost, case, node, &self.variations, out);
-            }
-            ReplicaEvent::BecameFollower { tp, .. } => {
-                touched(ghost_mut(ghosts, *tp), case, node, out);
-            }
-            ReplicaEvent::Appended { tp, base_offset, leader_epoch, as_leader, body } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                let place = (node, *base_offset, *leader_epoch);
-                shape::on_appended(ghost, case, place, body, out);
-                if *as_leader {
-                    agreement::on_written(ghost, case, place, body, out);
-                } else {
-                    let end = base_offset.plus(body.span());
-                    agreement::on_copied(ghost, case, (node, end, *leader_epoch), out);
-                }
-                touched(ghost, case, node, out);
-            }
-            ReplicaEvent::Truncated { tp, from, to, leader_epoch } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                durability::on_truncated(ghost, case, (node, *from, *to), *leader_epoch, out);
-                if let Some(log) = case.view.log(*tp, node) {
-                    ghost.remember_tail(node, case.view.incarnation(node), log);
-                }
-                touched(ghost, case, node, out);
-                everyone(ghost, case, &self.variations, out);
-                durability::acked_is_somewhere(ghost, case, out);
-            }
-            ReplicaEvent::HighWatermark { tp, as_leader, .. } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                touched(ghost, case, node, out);
-                if *as_leader {
-                    led(ghost, case, node, &self.variations, out);
-                } else if let Some(replica) = case.view.replica(*tp, node) {
-                    agreement::below_watermark(ghost, case, (node, replica), out);
-                }
-            }
-            ReplicaEvent::IsrProposed { tp, .. }
-            | ReplicaEvent::IsrAdopted { tp, .. }
-            | ReplicaEvent::IsrRefused { tp, .. } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                touched(ghost, case, node, out);
-                led(ghost, case, node, &self.variations, out);
-            }
-            ReplicaEvent::ProduceAnswered {
-                tp,
-                error: ErrorCode::None,
-                acks: Acks::All,
-                body,
-                base_offset: Some(base),
-            } => {
-                let ghost = ghost_mut(ghosts, *tp);
-                durability::on_acknowledged(ghost, case, (node, *base), body, out);
-            }
-            ReplicaEvent::MetadataPublished { end_offset } => {
-                let marks = self.marks(node);
-                let mut copy = *marks;
-                shape::on_metadata(&mut copy, case, (node, *end_offset), &mut self.verdicts);
-                *self.marks(node) = copy;
-            }
-            ReplicaEvent::Lifecycle { .. }
-            | ReplicaEvent::Registered { .. }
-            | ReplicaEvent::DuplicateRecognised { .. }
-            | ReplicaEvent::FollowerCounted { .. }
-            | ReplicaEvent::DivergenceFound { .. }
-            | ReplicaEvent::ProduceAnswered { .. } => {}
-        }
-    }
-
-    fn on_controller<'a, V: Cluster<'a>>(
-        &mut self,
-        case: &Case<'a, V>,
-        node: NodeId,
-        note: &ControllerEvent,
-    ) {
-        match note {
-            ControllerEvent::Activated { epoch } => {
-                let out = &mut self.verdicts;
-                shape::on_activated(&mut self.quorum_epoch, case, (node, *epoch), out);
-            }
-            ControllerEvent::BrokerRegistered { broker, epoch } => {
-                let mut marks = *self.marks(*broker);
-                shape::on_registered(&mut marks, case, (*broker, *epoch), &mut self.verdicts);
-                *self.marks(*broker) = marks;
-            }
-            ControllerEvent::PartitionChanged {
-                tp,
-                leader,
-                leader_epoch,
-                isr,
-                partition_epoch,
-                is_unclean,
-            } => {
-                let ghost = ghost_mut(&mut self.ghosts, *tp);
-                let record = LastRecord {
-                    leader: *leader,
-                    leader_epoch: *leader_epoch,
-                    partition_epoch: *partition_epoch,
-                    isr: *isr,
-                };
-                let unclean = leader.filter(|_| *is_unclean);
-                recorded(ghost, case, record, unclean, &mut self.verdicts);
-                everyone(ghost, case, &self.variations, &mut self.verdicts);
-            }
-            ControllerEvent::BrokerFenced { .. }
-            | ControllerEvent::BrokerUnfenced { .. }
-            | ControllerEvent::BrokerShuttingDown { .. }
-            | ControllerEvent::TopicCreated { .. } => {}
-        }
-    }
 }
 
 fn now<'a>(look: Look<'a>, committed: &'a Committed) -> Case<'a, Look<'a>> {
@@ -337,105 +181,4 @@ fn ghost_mut(ghosts: &mut Vec<Vec<Ghost>>, tp: TopicPartition) -> &mut Ghost {
         ghosts.push(Ghost::new(TopicPartition { partition, ..tp }));
     }
     &mut ghosts[partition]
-}
-
-/// The replica on `node` was touched.
-fn touched<'a, V: Cluster<'a>>(
-    ghost: &mut Ghost,
-    case: &Case<'a, V>,
-    node: NodeId,
-    out: &mut Verdicts,
-) {
-    if let Some(replica) = case.view.replica(ghost.tp, node) {
-        shape::on_touched(ghost, case, (node, replica), out);
-    }
-}
-
-/// The watermark or the in-sync set of the leader on `node` was touched.
-fn led<'a, V: Cluster<'a>>(
-    ghost: &mut Ghost,
-    case: &Case<'a, V>,
-    node: NodeId,
-    variations: &Variations,
-    out: &mut Verdicts,
-) {
-    let Some(replica) = case.view.replica(ghost.tp, node) else { return };
-    if replica.leadership().is_none() {
-        return;
-    }
-    let standing = agreement::standing(ghost, case, (node, replica));
-    durability::commit(ghost, case, (node, replica), &standing, out);
-    agreement::in_sync_replicas_hold(ghost, case, (node, replica), &standing, out);
-    insync::watermark_is_covered(ghost, case, (node, replica), &standing, out);
-    insync::maximal_contains_committed(ghost, case, (node, replica), variations, out);
-    let is_all = ghost.source() == replica.leader_epoch()
-        && ghost.committed_end() == standing.watermark;
-    let holders = if is_all { standing.holders } else { Default::default() };
-    insync::candidates_are_complete(ghost, case, holders, out);
-    durability::leader_is_complete(ghost, case, out);
-}
-
-/// Something changed that concerns all replicas of a partition.
-fn everyone<'a, V: Cluster<'a>>(
-    ghost: &mut Ghost,
-    case: &Case<'a, V>,
-    variations: &Variations,
-    out: &mut Verdicts,
-) {
-    for place in 0..ghost.seats.len() {
-        let node = ghost.seats[place].node;
-        led(ghost, case, node, variations, out);
-    }
-    insync::candidates_are_complete(ghost, case, Default::default(), out);
-}
-
-/// The controller committed `record`; `unclean` is the leader it elected from outside the ISR.
-fn recorded<'a, V: Cluster<'a>>(
-    ghost: &mut Ghost,
-    case: &Case<'a, V>,
-    record: LastRecord,
-    unclean: Option<NodeId>,
-    out: &mut Verdicts,
-) {
-    if ghost.seats.is_empty()
-        && let Some(known) = case.record(ghost.tp)
-    {
-        for replica in known.replicas.iter() {
-            ghost.seat_mut(*replica, case.view.incarnation(*replica));
-        }
-    }
-    let before = ghost.last_record.map_or_else(Default::default, |last| last.isr);
-    for joined in record.isr.minus(before).iter() {
-        if let Some(registration) = case.image.brokers.get(&joined) {
-            ghost.excuses.on_joined(joined, registration.incarnation);
-        }
-    }
-    if let Some(leader) = unclean {
-        excuses::on_unclean_election(ghost, case, leader, record.leader_epoch);
-    }
-    insync::leader_is_in_sync(ghost, case, record, out);
-    shape::on_record(ghost, case, record, out);
-}
-
-/// Everything about one partition, touched or not.
-fn audit<'a, V: Cluster<'a>>(
-    ghost: &mut Ghost,
-    case: &Case<'a, V>,
-    variations: &Variations,
-    out: &mut Verdicts,
-) {
-    for place in 0..ghost.seats.len() {
-        let node = ghost.seats[place].node;
-        let Some(replica) = case.view.replica(ghost.tp, node) else { continue };
-        shape::on_touched(ghost, case, (node, replica), out);
-        shape::walk(ghost, case, (node, replica), out);
-        let log = replica.log().file();
-        if let Some(epoch) = log.last_epoch() {
-            agreement::matches_its_epoch(ghost, case, (node, log, epoch), out);
-        }
-        agreement::below_watermark(ghost, case, (node, replica), out);
-    }
-    everyone(ghost, case, variations, out);
-    durability::leader_is_complete(ghost, case, out);
-    durability::acked_is_somewhere(ghost, case, out);
 }

@@ -21,6 +21,15 @@ pub(super) struct BrokerMarks {
     epoch: Option<BrokerEpoch>,
 }
 
+/// The marks of `node`.
+pub(super) fn marks_mut(brokers: &mut Vec<BrokerMarks>, node: NodeId) -> &mut BrokerMarks {
+    let number = usize::from(node.number());
+    if brokers.len() <= number {
+        brokers.resize(number + 1, BrokerMarks::default());
+    }
+    &mut brokers[number]
+}
+
 /// A replica was touched: its order, its epochs and the end of its cache.
 pub(super) fn on_touched<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
