@@ -8,6 +8,8 @@
 mod consumer;
 mod fetcher;
 mod subscription;
+#[cfg(test)]
+mod tests;
 
 pub use consumer::{ConsumerNode, ConsumerSpec};
 pub use subscription::FetchState;
