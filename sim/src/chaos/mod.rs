@@ -38,7 +38,7 @@ impl Default for Chaos {
             variations: Variations::default(),
             faults: (3, 12),
             trouble: Duration::from_secs(8),
-            limit: Duration::from_secs(40),
+            limit: Duration::from_secs(45),
         }
     }
 }
@@ -46,7 +46,7 @@ impl Default for Chaos {
 impl Chaos {
     /// Everything is repaired at these moments; a late trigger may break something in between.
     pub fn repairs(&self) -> [Duration; 3] {
-        [0, 2, 4].map(|after| self.trouble + Duration::from_secs(after))
+        [0, 4, 10].map(|after| self.trouble + Duration::from_secs(after))
     }
 }
 

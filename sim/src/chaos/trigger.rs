@@ -132,7 +132,8 @@ fn progress(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
     }
 }
 
-/// The controller's record of `tp` is another than at the start.
+/// The controller's record of `tp` is another than at the start. (Already in the warm-up a broker
+/// may have joined late.)
 fn change(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
     let replicas = cast.replicas_of(tp);
     let all = Expr::Int(replicas.len() as i64);
@@ -143,7 +144,10 @@ fn change(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
     match dice.below(7) {
         0 => after_start(dice, cast, shrunk),
         1 => epoch(n),
-        2 => compare(Expr::Changes(Query::Isr(tp)), Op::AtLeast, Expr::Int(n as i64)),
+        2 => {
+            let changes = Expr::Changes(Query::Isr(tp));
+            after_start(dice, cast, compare(changes, Op::AtLeast, Expr::Int(n as i64)))
+        }
         3 => Condition::And(vec![epoch(n), compare(isr, Op::Equal, all)]),
         4 => Condition::And(vec![epoch(n), shrunk]),
         5 => {
