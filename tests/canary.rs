@@ -23,7 +23,7 @@ const FOUND: [(&str, u64); 5] = [
     ("isr.expand_needs_leso", 2_000),
 ];
 
-/// Not found so far: what is missing for them is told in `Chaos`. They are looked for in the seeds
+/// Not found so far: what is missing for them is told in `kafkalab_sim::chaos`. They are looked for in the seeds
 /// that CI asks for, and the table says so if one is found one day.
 const SOUGHT: [&str; 5] = [
     "fetch.replica_epoch_fencing",

@@ -11,9 +11,9 @@ use kafkalab_sim::check::Class;
 use kafkalab_sim::cluster::internal;
 use kafkalab_sim::host::{Host, run};
 use kafkalab_sim::lab::{End, Lab};
-use kafkalab_sim::scenario::to_toml;
+use kafkalab_sim::scenario::{LoadOptions, load, to_toml};
 use kafkalab_sim::story::Told;
-use kafkalab_sim::verdict::{Broken, Verdict};
+use kafkalab_sim::verdict::{Broken, Status, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -72,6 +72,16 @@ fn a_repaired_cluster_comes_to_rest() {
     });
     let unfinished = unfinished.into_inner();
     assert!(unfinished * 100 <= count, "{unfinished} of {count} runs had clients with work left");
+}
+
+/// What chaos once found, made small.
+#[test]
+fn what_was_found_once_stays_fixed() {
+    let text = include_str!("../scenarios/regressions/stop-before-registration.toml");
+    let loaded = load("regression", text.as_bytes(), &LoadOptions::default());
+    let plan = loaded.expect("a good scenario").scenario.variants.remove(0).plan;
+    let verdict = Verdict::on(&run(Lab::new(Arc::new(plan)), Host::Plain));
+    assert_eq!(verdict.status, Status::Pass, "{verdict:#?}");
 }
 
 /// In Kafka a metadata record that only repeats what the leader knows ends a newer proposal of its
