@@ -67,7 +67,7 @@ impl Lab {
             committed: Committed::default(),
             story: Story::new(Arc::clone(&plan)),
             ledger: Ledger::new(&plan),
-            checks: Checks::new(),
+            checks: Checks::new(&plan.cluster.variations),
             recorder: None,
             checks_on: true,
             quiet_check: internal(Duration::ZERO),
