@@ -10,8 +10,8 @@ fn main() {
         for h in [host::Host::Plain, host::Host::Madsim] {
             let t = std::time::Instant::now();
             let lab = Lab::new(Arc::new(v.plan.clone()));
-        let lab = if std::env::args().nth(2).is_some() { lab.recorded() } else { lab };
-        let lab = if std::env::var("NOCHECK").is_ok() { lab.unchecked() } else { lab };
+            let lab = if std::env::args().nth(2).is_some() { lab.recorded() } else { lab };
+            let lab = if std::env::var("NOCHECK").is_ok() { lab.unchecked() } else { lab };
             let lab = std::thread::spawn(move || host::run(lab, h)).join().unwrap();
             let e = t.elapsed();
             let verdict = Verdict::on(&lab);
