@@ -63,11 +63,6 @@ impl Connections {
         Some(next)
     }
 
-    /// Whether `id` is open.
-    pub(super) fn is_open(&self, id: ConnId) -> bool {
-        self.open.iter().any(|connection| connection.id == id)
-    }
-
     /// The connection is gone, and with it what waited on it.
     pub(super) fn forget(&mut self, id: ConnId) {
         self.open.retain(|connection| connection.id != id);
