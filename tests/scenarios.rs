@@ -11,7 +11,7 @@
 
 use kafkalab_sim::host::{self, Host};
 use kafkalab_sim::lab::Lab;
-use kafkalab_sim::scenario::plan::{Scenario, Variant};
+use kafkalab_sim::scenario::plan::{Plan, Scenario, Variant};
 use kafkalab_sim::scenario::{LoadOptions, builtin, load};
 use kafkalab_sim::storyline::Storyline;
 use kafkalab_sim::verdict::{Status, Verdict};
@@ -122,6 +122,39 @@ fn every_variant_tells_the_reviewed_story() {
             insta::assert_snapshot!(name.replace(' ', "."), told);
         });
     }
+}
+
+/// The promises and goldens can see: where a protection of Kafka is taken away, the lesson about it
+/// comes out differently.
+#[test]
+fn a_missing_protection_changes_the_lesson() {
+    let told = |plan: &Plan| {
+        let lab = run(Lab::new(Arc::new(plan.clone())).recorded(), Host::Plain);
+        (Storyline::of(&lab).to_string(), Verdict::on(&lab).status)
+    };
+    let mut cases = 0;
+    for (name, variant) in runs() {
+        let mut broken = variant.plan.clone();
+        let variations = &mut broken.cluster.variations;
+        let breaks_a_promise = match name.as_str() {
+            // #1 is committed by two where three were asked for.
+            "min-insync-replicas min-3" => {
+                variations.strict_min_isr = false;
+                true
+            }
+            // The old leader keeps a record that is not in the log of the new one.
+            "acks-leader-crash acks-1" => {
+                variations.divergence_check = false;
+                false
+            }
+            _ => continue,
+        };
+        cases += 1;
+        let ((story, _), (other, status)) = (told(&variant.plan), told(&broken));
+        assert_ne!(story, other, "{name}");
+        assert_eq!(status == Status::Fail, breaks_a_promise, "{name}");
+    }
+    assert_eq!(cases, 2, "a lesson was renamed");
 }
 
 fn digest(name: &str, variant: &Variant) -> String {
