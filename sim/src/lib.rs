@@ -15,5 +15,6 @@ mod quiet;
 pub mod recording;
 pub mod scenario;
 pub mod story;
+pub mod storyline;
 pub mod verdict;
 pub mod world;
