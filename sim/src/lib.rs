@@ -2,9 +2,10 @@
 //!
 //! Reading order: [`world`] is the network, disks, clocks and faults as one value and [`host`] what
 //! drives it; [`scenario`] is the language; [`cluster`] builds a world from a plan, [`look`] reads
-//! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
+//! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together; [`chaos`] invents scenarios.
 #![warn(missing_docs)]
 
+pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod host;

@@ -116,10 +116,16 @@ impl Excuses {
         self.faulted = self.ranges.iter().map(|range| range.node).collect();
     }
 
-    /// Whether `node` lost all of `from..to` with its disk.
+    /// Whether `node` lost all of `from..to` with its disk, at once or bit by bit.
     fn has_lost(&self, node: NodeId, from: Offset, to: Offset) -> bool {
-        let mut ranges = self.ranges.iter().filter(|range| range.node == node);
-        ranges.any(|range| range.from <= from && to <= range.to)
+        let mut at = from;
+        while at < to {
+            let covering =
+                |range: &&LostRange| range.node == node && range.from <= at && at < range.to;
+            let Some(range) = self.ranges.iter().find(covering) else { return false };
+            at = range.to;
+        }
+        true
     }
 
     /// Whether an unclean election came after `epoch`: whatever its leader still commits is lost.

@@ -278,16 +278,7 @@ fn read_inject<'a>(table: &'a Table, names: &Names, reader: &mut Reader<'a>) -> 
         let example = "do = \"kill b1\"";
         reader.push(mistake::missing_key(&table.place, "do", "[[inject]]", example));
     }
-    Some(inject(trigger, actions(table, names, reader), names))
-}
-
-fn inject(trigger: Trigger, actions: Vec<Action>, names: &Names) -> InjectPlan {
-    let when = match &trigger {
-        Trigger::At(time) | Trigger::After { delay: time, .. } => format!("at {time}"),
-        Trigger::When(condition) => format!("when {}", condition.show(names)),
-    };
-    let deeds: Vec<String> = actions.iter().map(|one| one.show(names).to_string()).collect();
-    InjectPlan { trigger, actions, text: format!("{when}: {}", deeds.join("; ")) }
+    Some(InjectPlan::new(trigger, actions(table, names, reader), names))
 }
 
 /// Reads `when hw(orders-0) >= 5: kill b1; cut b2 -> b3` or `at 2s: heal`.
@@ -315,7 +306,7 @@ pub(super) fn inject_sentence(sentence: &Sentence, names: &Names) -> Outcome<Inj
         actions.push(action_parser::action(&part, names)?);
         from += deed.len() + 1;
     }
-    Ok(inject(trigger, actions, names))
+    Ok(InjectPlan::new(trigger, actions, names))
 }
 
 // Promises.
