@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod look;
 mod quiet;
 pub mod recording;
+pub mod run;
 pub mod scenario;
 pub mod story;
 pub mod verdict;
