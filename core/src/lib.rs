@@ -33,5 +33,7 @@ pub mod protocol;
 pub mod raft;
 pub mod record;
 pub mod replica;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod timers;

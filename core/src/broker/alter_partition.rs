@@ -179,3 +179,136 @@ impl AlterPartitionManager {
         self.channel.send(now, request, (), fx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::broker_set::BrokerSet;
+    use crate::engine::Effect;
+    use crate::epoch::{LeaderEpoch, PartitionEpoch};
+    use crate::id::{Incarnation, TopicId};
+    use crate::protocol::{Body, Request};
+
+    const ME: NodeId = NodeId::broker(1);
+
+    struct Driver {
+        manager: AlterPartitionManager,
+        ids: ConnIds,
+        fx: Effects,
+        conns: u32,
+        /// Requests seen on the present connection.
+        correlation: u32,
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    const fn tp(partition: u32) -> TopicPartition {
+        TopicPartition { topic: TopicId(0), partition }
+    }
+
+    impl Driver {
+        fn new() -> Self {
+            let mut manager = AlterPartitionManager::new(ME, NodeId::controller(1), 1);
+            manager.set_broker_epoch(BrokerEpoch(5));
+            let ids = ConnIds::new(ME, Incarnation(0));
+            Self { manager, ids, fx: Effects::default(), conns: 0, correlation: 0 }
+        }
+
+        fn conn(&self) -> ConnId {
+            ConnId { client: ME, n: self.conns }
+        }
+
+        fn submit(&mut self, now: Instant, partition: u32) -> bool {
+            let item = AlterPartitionItem {
+                tp: tp(partition),
+                leader_epoch: LeaderEpoch(0),
+                partition_epoch: PartitionEpoch(0),
+                new_isr: vec![(ME, None)],
+            };
+            self.manager.submit(now, item, &mut self.ids, &mut self.fx)
+        }
+
+        /// What was sent: (broker epoch, partitions).
+        fn sent(&mut self) -> Option<(u64, Vec<u32>)> {
+            let mut sent = None;
+            for effect in self.fx.drain() {
+                if let Effect::Send { body: Body::Request(Request::AlterPartition(r)), .. } = effect
+                {
+                    assert!(sent.is_none(), "one request in flight");
+                    sent = Some((
+                        r.broker_epoch.0,
+                        r.partitions.iter().map(|i| i.tp.partition).collect(),
+                    ));
+                }
+            }
+            sent
+        }
+
+        fn answer(&mut self, now: Instant, error: ErrorCode, partitions: &[u32]) -> usize {
+            let answer = |partition: &u32| AlterPartitionAnswer {
+                tp: tp(*partition),
+                error: ErrorCode::None,
+                leader: Some(ME),
+                leader_epoch: LeaderEpoch(0),
+                isr: BrokerSet::of(ME),
+                partition_epoch: PartitionEpoch(1),
+            };
+            let response = AlterPartitionResponse {
+                error,
+                partitions: partitions.iter().map(answer).collect(),
+            };
+            let which = (self.conn(), CorrelationId(self.correlation));
+            self.correlation += 1;
+            self.manager.on_response(now, which, response, &mut self.fx).len()
+        }
+    }
+
+    #[test]
+    fn what_is_queued_meanwhile_goes_out_together_when_the_answer_is_there() {
+        let mut driver = Driver::new();
+        assert!(driver.submit(at(0), 0));
+        driver.manager.on_connected(at(2), driver.conn(), &mut driver.fx);
+        assert_eq!(driver.sent(), Some((5, vec![0])));
+        assert!(driver.submit(at(3), 2) && driver.submit(at(3), 1));
+        assert!(!driver.submit(at(3), 0), "one proposal a partition");
+        assert_eq!(driver.sent(), None, "one request in flight");
+        assert_eq!(driver.answer(at(4), ErrorCode::None, &[0]), 1);
+        assert_eq!(driver.sent(), Some((5, vec![1, 2])));
+        assert!(driver.submit(at(5), 0), "answered: it may propose again");
+    }
+
+    #[test]
+    fn a_request_refused_as_a_whole_goes_out_again_with_the_newest_epoch() {
+        let mut driver = Driver::new();
+        driver.submit(at(0), 0);
+        driver.manager.on_connected(at(2), driver.conn(), &mut driver.fx);
+        driver.sent();
+        driver.answer(at(4), ErrorCode::StaleBrokerEpoch, &[]);
+        driver.manager.set_broker_epoch(BrokerEpoch(9));
+        assert!(driver.submit(at(10), 1));
+        assert_eq!((driver.sent(), driver.manager.next_alarm()), (None, at(54)));
+        driver.manager.on_alarm(at(54), &mut driver.ids, &mut driver.fx);
+        assert_eq!(driver.sent(), Some((9, vec![0, 1])));
+    }
+
+    #[test]
+    fn a_lost_connection_never_loses_a_proposal() {
+        let mut driver = Driver::new();
+        driver.submit(at(0), 0);
+        driver.manager.on_connected(at(2), driver.conn(), &mut driver.fx);
+        driver.sent();
+        driver.manager.on_hangup(at(10), driver.conn());
+        assert_eq!(driver.manager.next_alarm(), at(60));
+        driver.manager.on_alarm(at(60), &mut driver.ids, &mut driver.fx);
+        driver.conns = 1;
+        driver.manager.on_connected(at(62), driver.conn(), &mut driver.fx);
+        assert_eq!(driver.sent(), Some((5, vec![0])));
+        // Nobody answers, and nobody hangs up: the connection is given up, not the proposal.
+        assert_eq!(driver.manager.next_alarm(), at(62) + Duration::from_secs(30));
+        driver.manager.on_alarm(at(30_062), &mut driver.ids, &mut driver.fx);
+        assert!(driver.manager.pending(tp(0)).is_some());
+        assert_eq!(driver.manager.next_alarm(), at(30_112));
+    }
+}

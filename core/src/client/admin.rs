@@ -149,3 +149,71 @@ impl Process for AdminNode {
 
     fn lose_unflushed((): &mut (), _: Instant, _: &mut Draws) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::client::testing::{Bench, ms, tp};
+    use crate::config::TopicConfig;
+    use crate::id::TopicId;
+    use crate::protocol::{CreateTopicsResponse, Request};
+
+    fn bench() -> Bench<AdminNode> {
+        let topic = |n| CreateTopicsRequest {
+            topic: TopicId(n),
+            assignment: vec![vec![NodeId::broker(1)]],
+            config: TopicConfig::default(),
+        };
+        let spec = AdminSpec {
+            me: NodeId::client(1),
+            controller: NodeId::controller(1),
+            topics: vec![topic(0), topic(1)],
+            seed: 7,
+        };
+        let mut bench = Bench::<AdminNode>::new(&spec, 0, &[]);
+        bench.run_for(ms(1));
+        bench
+    }
+
+    fn reply(bench: &mut Bench<AdminNode>, error: ErrorCode) {
+        bench.answer(|_| true, CreateTopicsResponse { error });
+    }
+
+    fn asked(bench: &Bench<AdminNode>) -> Vec<TopicId> {
+        let topics = bench.pending.iter().filter_map(|pending| {
+            if let Request::CreateTopics(asked) = &pending.request {
+                Some(asked.topic)
+            } else {
+                None
+            }
+        });
+        topics.collect()
+    }
+
+    #[test]
+    fn topics_are_created_one_after_the_other_and_once() {
+        let mut bench = bench();
+        assert_eq!(asked(&bench), [tp(0).topic]);
+        reply(&mut bench, ErrorCode::None);
+        assert_eq!(asked(&bench), [TopicId(1)]);
+        assert!(bench.process.pending().is_some());
+        reply(&mut bench, ErrorCode::TopicAlreadyExists);
+        assert!(bench.process.is_done() && bench.process.pending().is_none());
+        assert_eq!(bench.process.next_alarm(), Instant::NEVER);
+    }
+
+    #[test]
+    fn a_refusal_is_repeated_after_a_pause_and_a_hangup_too() {
+        let mut bench = bench();
+        for error in [ErrorCode::InvalidReplicationFactor, ErrorCode::NotController] {
+            reply(&mut bench, error);
+            bench.run_for(ms(99));
+            assert!(asked(&bench).is_empty());
+            bench.run_for(ms(1));
+            assert_eq!(asked(&bench), [TopicId(0)]);
+        }
+        bench.hang_up(NodeId::controller(1));
+        bench.run_for(ms(101));
+        assert_eq!(asked(&bench), [TopicId(0)]);
+    }
+}

@@ -12,6 +12,8 @@ mod consumer;
 mod metadata;
 mod network;
 mod producer;
+#[cfg(test)]
+mod testing;
 
 pub use admin::{AdminNode, AdminSpec};
 pub use consumer::{ConsumerNode, ConsumerSpec, FetchState};

@@ -171,3 +171,88 @@ impl Heartbeats {
         (Unfenced, next)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::Incarnation;
+    use crate::metadata::MetadataRecord;
+    use BrokerControlState::{ControlledShutdown, Fenced, ShutdownNow, Unfenced};
+
+    const fn b(n: u16) -> NodeId {
+        NodeId::broker(n)
+    }
+
+    /// b1 and b2, registered at offsets 0 and 1; b2 unfenced, and b1 too if asked.
+    fn image(unfenced: bool) -> MetadataImage {
+        let mut image = MetadataImage::default();
+        for n in [1, 2] {
+            let (incarnation, epoch) = (Incarnation(0), BrokerEpoch(u64::from(n) - 1));
+            image.replay(&MetadataRecord::RegisterBroker { broker: b(n), incarnation, epoch });
+        }
+        for n in if unfenced { vec![1, 2] } else { vec![2] } {
+            image.replay(&MetadataRecord::BrokerRegistrationChange {
+                broker: b(n),
+                epoch: BrokerEpoch(u64::from(n) - 1),
+                fenced: Some(false),
+                in_controlled_shutdown: false,
+            });
+        }
+        image
+    }
+
+    /// What a heartbeat of b1 with (metadata offset, wants fence, wants shutdown) makes of it.
+    fn next(
+        heartbeats: &Heartbeats,
+        image: &MetadataImage,
+        (offset, wants_fence, wants_shutdown): (u64, bool, bool),
+        leads: bool,
+    ) -> BrokerControlState {
+        let request = BrokerHeartbeatRequest {
+            broker: b(1),
+            broker_epoch: BrokerEpoch(0),
+            metadata_offset: Offset(offset),
+            wants_fence,
+            wants_shutdown,
+        };
+        heartbeats.next_state(image, &request, || leads).1
+    }
+
+    #[test]
+    fn the_table_of_states() {
+        let heartbeats = Heartbeats::new(Duration::from_secs(9));
+        let fenced = |request| next(&heartbeats, &image(false), request, false);
+        assert_eq!(fenced((0, false, false)), Fenced, "not caught up with its registration");
+        assert_eq!(fenced((1, false, false)), Unfenced);
+        assert_eq!(fenced((1, true, false)), Fenced);
+        assert_eq!(fenced((0, true, true)), ShutdownNow);
+        let unfenced = |request, leads| next(&heartbeats, &image(true), request, leads);
+        assert_eq!(unfenced((1, false, false), true), Unfenced);
+        assert_eq!(unfenced((1, true, false), true), Fenced);
+        assert_eq!(unfenced((1, true, true), true), ShutdownNow);
+        assert_eq!(unfenced((1, false, true), true), ControlledShutdown);
+        assert_eq!(unfenced((1, false, true), false), ShutdownNow);
+    }
+
+    #[test]
+    fn a_stopping_broker_is_let_go_when_it_leads_nothing_and_all_active_ones_know() {
+        let mut heartbeats = Heartbeats::new(Duration::from_secs(9));
+        let mut image = image(true);
+        let epoch = BrokerEpoch(0);
+        image.replay(&MetadataRecord::BrokerRegistrationChange {
+            broker: b(1),
+            epoch,
+            fenced: None,
+            in_controlled_shutdown: true,
+        });
+        heartbeats.begin_controlled_shutdown(b(1), Offset(9));
+        heartbeats.begin_controlled_shutdown(b(1), Offset(12));
+        let stopping = (9, false, true);
+        assert_eq!(next(&heartbeats, &image, stopping, false), ControlledShutdown);
+        heartbeats.touch(b(2), Offset(8), false);
+        assert_eq!(next(&heartbeats, &image, stopping, false), ControlledShutdown);
+        heartbeats.touch(b(2), Offset(9), false);
+        assert_eq!(next(&heartbeats, &image, stopping, true), ControlledShutdown);
+        assert_eq!(next(&heartbeats, &image, stopping, false), ShutdownNow);
+    }
+}

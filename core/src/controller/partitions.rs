@@ -200,3 +200,198 @@ fn refused(item: &AlterPartitionItem, error: ErrorCode) -> AlterPartitionAnswer 
         partition_epoch: PartitionEpoch::ZERO,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Variations;
+    use crate::controller::Heartbeats;
+    use crate::epoch::Offset;
+    use crate::id::{Incarnation, TopicId};
+    use crate::metadata::PartitionChange;
+    use crate::protocol::Response;
+    use crate::time::{Duration, Instant};
+
+    const TP: TopicPartition = TopicPartition { topic: TopicId(0), partition: 0 };
+
+    const fn b(n: u16) -> NodeId {
+        NodeId::broker(n)
+    }
+
+    /// Brokers 1 to 4 with epochs 0, 2, 4, 6, unfenced; a partition on [b1, b2, b3], led by b1.
+    fn image(isr: &[u16]) -> MetadataImage {
+        let mut image = MetadataImage::default();
+        for n in 1..=4 {
+            let epoch = BrokerEpoch(image.end_offset.0);
+            let incarnation = Incarnation(0);
+            image.replay(&MetadataRecord::RegisterBroker { broker: b(n), incarnation, epoch });
+            set_fenced(&mut image, n, false);
+        }
+        let config = TopicConfig::default();
+        image.replay(&MetadataRecord::Topic { topic: TP.topic, config });
+        let replicas = vec![b(1), b(2), b(3)];
+        let isr = isr.iter().map(|n| b(*n)).collect();
+        image.replay(&MetadataRecord::Partition { tp: TP, replicas, isr, leader: b(1) });
+        image
+    }
+
+    fn set_fenced(image: &mut MetadataImage, n: u16, is_fenced: bool) {
+        let epoch = image.brokers[&b(n)].epoch;
+        image.replay(&MetadataRecord::BrokerRegistrationChange {
+            broker: b(n),
+            epoch,
+            fenced: Some(is_fenced),
+            in_controlled_shutdown: false,
+        });
+    }
+
+    fn change(image: &mut MetadataImage, change: PartitionChange) {
+        image.replay(&MetadataRecord::PartitionChange { tp: TP, change });
+    }
+
+    fn item(new_isr: &[(u16, Option<u64>)]) -> AlterPartitionItem {
+        AlterPartitionItem {
+            tp: TP,
+            leader_epoch: LeaderEpoch(0),
+            partition_epoch: PartitionEpoch(0),
+            new_isr: new_isr.iter().map(|(n, epoch)| (b(*n), epoch.map(BrokerEpoch))).collect(),
+        }
+    }
+
+    const ALL: [(u16, Option<u64>); 3] = [(1, Some(0)), (2, Some(2)), (3, Some(4))];
+
+    /// What becomes of one proposal by `sender`, and how many records it writes.
+    fn propose(
+        image: &MetadataImage,
+        variations: &Variations,
+        (sender, epoch): (u16, u64),
+        item: AlterPartitionItem,
+    ) -> Result<(AlterPartitionAnswer, usize), ErrorCode> {
+        let heartbeats = Heartbeats::new(Duration::from_secs(9));
+        let view = View { image, heartbeats: &heartbeats, variations, now: Instant::ZERO };
+        let request = AlterPartitionRequest {
+            broker: b(sender),
+            broker_epoch: BrokerEpoch(epoch),
+            partitions: vec![item],
+        };
+        let decision = decide_alter_partition(view, &request)?;
+        let Response::AlterPartition(answer) = decision.answer else { unreachable!() };
+        Ok((answer.partitions[0], decision.records.len()))
+    }
+
+    fn check(image: &MetadataImage, item: AlterPartitionItem, expected: ErrorCode) {
+        let (answer, records) =
+            propose(image, &Variations::default(), (1, 0), item).expect("answered by partition");
+        assert_eq!(answer.error, expected);
+        assert_eq!(records, usize::from(expected == ErrorCode::None), "a refusal writes nothing");
+    }
+
+    #[test]
+    fn a_proposal_on_the_present_epochs_is_written() {
+        check(&image(&[1, 2]), item(&ALL), ErrorCode::None);
+        let (answer, _) = propose(&image(&[1, 2]), &Variations::default(), (1, 0), item(&ALL))
+            .expect("answered by partition");
+        assert_eq!((answer.partition_epoch, answer.leader_epoch.0), (PartitionEpoch(1), 0));
+        assert_eq!((answer.isr.len(), answer.leader), (3, Some(b(1))));
+    }
+
+    /// S-11: what the sender did not know yet when it proposed.
+    #[test]
+    fn a_stale_proposal_is_told_what_is_stale() {
+        let mut newer_isr = image(&[1, 2]);
+        change(
+            &mut newer_isr,
+            PartitionChange { isr: Some(BrokerSet::of(b(1))), ..Default::default() },
+        );
+        check(&newer_isr, item(&ALL), ErrorCode::InvalidUpdateVersion);
+        let mut newer_leader = image(&[1, 2]);
+        change(
+            &mut newer_leader,
+            PartitionChange { leader: Some(Some(b(2))), ..Default::default() },
+        );
+        check(&newer_leader, item(&ALL), ErrorCode::FencedLeaderEpoch);
+        let other = AlterPartitionItem { leader_epoch: LeaderEpoch(1), ..item(&ALL) };
+        check(&newer_leader, other, ErrorCode::InvalidRequest);
+        let stale = propose(&image(&[1, 2]), &Variations::default(), (1, 9), item(&ALL));
+        assert_eq!(stale, Err(ErrorCode::StaleBrokerEpoch));
+    }
+
+    #[test]
+    fn a_controller_that_is_behind_its_sender_says_so() {
+        let image = image(&[1, 2]);
+        let ahead = AlterPartitionItem { leader_epoch: LeaderEpoch(1), ..item(&ALL) };
+        check(&image, ahead, ErrorCode::NotController);
+        // The epochs ahead are looked at before those behind.
+        let mut moved = image;
+        change(&mut moved, PartitionChange { leader: Some(Some(b(2))), ..Default::default() });
+        let ahead = AlterPartitionItem { partition_epoch: PartitionEpoch(9), ..item(&ALL) };
+        check(&moved, ahead, ErrorCode::NotController);
+    }
+
+    #[test]
+    fn a_proposal_must_be_a_set_of_replicas_with_its_leader() {
+        let image = image(&[1, 2]);
+        check(&image, item(&[(1, None), (1, None)]), ErrorCode::InvalidRequest);
+        check(&image, item(&[(1, None), (4, None)]), ErrorCode::InvalidRequest);
+        check(&image, item(&[(2, None)]), ErrorCode::InvalidRequest);
+        check(
+            &image,
+            AlterPartitionItem { tp: TopicPartition { partition: 7, ..TP }, ..item(&ALL) },
+            ErrorCode::UnknownTopicOrPartition,
+        );
+        check(
+            &image,
+            AlterPartitionItem { tp: TopicPartition { topic: TopicId(7), ..TP }, ..item(&ALL) },
+            ErrorCode::UnknownTopicId,
+        );
+    }
+
+    /// S-12 and S-13: fenced, or another incarnation than the one whose fetches were counted.
+    #[test]
+    fn only_the_living_incarnation_that_was_counted_may_join() {
+        let is_refused = |image: &MetadataImage, variations: &Variations, item| {
+            let (answer, _) = propose(image, variations, (1, 0), item).expect("by partition");
+            answer.error == ErrorCode::IneligibleReplica
+        };
+        let modern = Variations::default();
+        let mut fenced = image(&[1, 2]);
+        set_fenced(&mut fenced, 3, true);
+        let unfixed = Variations { isr_eligibility: false, ..Variations::default() };
+        assert!(is_refused(&fenced, &modern, item(&ALL)));
+        assert!(!is_refused(&fenced, &unfixed, item(&ALL)));
+
+        let rebooted = [(1, Some(0)), (2, Some(2)), (3, Some(3))];
+        let unfixed = Variations { isr_broker_epoch_check: false, ..Variations::default() };
+        assert!(is_refused(&image(&[1, 2]), &modern, item(&rebooted)));
+        assert!(!is_refused(&image(&[1, 2]), &unfixed, item(&rebooted)));
+        // An unknown epoch is not compared (older leaders do not send any).
+        assert!(!is_refused(&image(&[1, 2]), &modern, item(&[(1, None), (3, None)])));
+    }
+
+    #[test]
+    fn topics_are_created_only_with_a_usable_assignment() {
+        let mut image = image(&[1, 2, 3]);
+        set_fenced(&mut image, 4, true);
+        let heartbeats = Heartbeats::new(Duration::from_secs(9));
+        let variations = &Variations::default();
+        let create = |topic: u32, assignment: &[&[u16]]| {
+            let view =
+                View { image: &image, heartbeats: &heartbeats, variations, now: Instant::ZERO };
+            let assignment = assignment.iter().map(|p| p.iter().map(|n| b(*n)).collect()).collect();
+            let config = TopicConfig::default();
+            decide_create_topic(
+                view,
+                &CreateTopicsRequest { topic: TopicId(topic), assignment, config },
+            )
+        };
+        assert_eq!(create(0, &[&[1]]), Err(ErrorCode::TopicAlreadyExists));
+        assert_eq!(create(1, &[]), Err(ErrorCode::InvalidPartitions));
+        for bad in [&[&[][..]][..], &[&[1, 1]], &[&[1, 9]], &[&[4]], &[&[1, 2], &[3]]] {
+            assert_eq!(create(1, bad), Err(ErrorCode::InvalidReplicaAssignment), "{bad:?}");
+        }
+        let records = create(1, &[&[4, 3, 1]]).expect("a usable assignment").records;
+        let MetadataRecord::Partition { isr, leader, .. } = &records[1] else { unreachable!() };
+        assert_eq!((isr.iter().collect::<Vec<_>>(), *leader), (vec![b(1), b(3)], b(3)));
+        assert_eq!(image.end_offset, Offset(11), "deciding changes nothing");
+    }
+}

@@ -324,3 +324,148 @@ impl Leader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Effect;
+    use crate::id::{CorrelationId, NodeKind};
+    use crate::protocol::{Body, Response};
+
+    const ME: NodeId = NodeId::controller(1);
+    const LINGER: Duration = Duration::from_millis(25);
+
+    fn at(millis: u64) -> Instant {
+        Instant::ZERO + Duration::from_millis(millis)
+    }
+
+    fn elect(disk: MetadataLogDisk, fx: &mut Effects) -> Leader {
+        Leader::elect(disk, ME, VoterSet::new([ME]), LINGER, fx)
+    }
+
+    fn no_op() -> Vec<MetadataRecord> {
+        vec![MetadataRecord::NoOp]
+    }
+
+    /// A fetch by b1 that has everything below `offset` of epoch 1 and knows this high watermark.
+    fn fetch(offset: u64, high_watermark: u64) -> QuorumFetchRequest {
+        QuorumFetchRequest {
+            replica: NodeId::broker(1),
+            quorum_epoch: QuorumEpoch(1),
+            fetch_offset: Offset(offset),
+            last_fetched_epoch: QuorumEpoch(u32::from(offset > 0)),
+            high_watermark: Offset(high_watermark),
+            max_wait: Duration::from_millis(500),
+        }
+    }
+
+    fn to() -> ReplyTo {
+        let conn = ConnId { client: NodeId::broker(1), n: 0 };
+        assert_eq!(conn.client.kind(), NodeKind::Broker);
+        ReplyTo { conn, correlation: CorrelationId(0), asked: InputNo(0) }
+    }
+
+    /// The answers so far, as (records, high watermark), and forgets them.
+    fn answers(fx: &mut Effects) -> Vec<(usize, u64)> {
+        let mut answers = Vec::new();
+        for effect in fx.drain() {
+            if let Effect::Send { body: Body::Response(Response::QuorumFetch(answer)), .. } = effect
+            {
+                let records = answer.batches.iter().map(|batch| batch.records.len()).sum();
+                answers.push((records, answer.high_watermark.0));
+            }
+        }
+        answers
+    }
+
+    #[test]
+    fn appends_linger_are_flushed_and_then_committed() {
+        let fx = &mut Effects::default();
+        let mut leader = elect(MetadataLogDisk::default(), fx);
+        assert_eq!(leader.high_watermark(), None, "nothing is committed before it is flushed");
+        assert!(leader.on_flushed(FlushId(0), fx));
+        assert_eq!(leader.high_watermark(), Some(Offset(1)), "the LeaderChange record");
+        assert_eq!(leader.append(at(0), no_op(), InputNo(7)), Offset(2));
+        assert_eq!(leader.append(at(20), no_op(), InputNo(8)), Offset(3));
+        assert_eq!((leader.next_alarm(), leader.log().log_end()), (at(25), Offset(1)));
+        leader.on_alarm(at(25), fx);
+        assert_eq!(fx.cause(), Some(InputNo(7)), "the first append set the timer");
+        assert_eq!((leader.log().log_end(), leader.high_watermark()), (Offset(3), Some(Offset(1))));
+        assert!(leader.on_flushed(FlushId(1), fx));
+        assert_eq!(leader.high_watermark(), Some(Offset(3)));
+    }
+
+    #[test]
+    fn a_restart_commits_old_records_only_with_one_of_its_own_epoch() {
+        let fx = &mut Effects::default();
+        let mut disk = MetadataLogDisk::default();
+        disk.log.append(QuorumEpoch(1), no_op().into());
+        disk.log.mark_flushed(Offset(1));
+        disk.quorum.become_candidate(ME);
+        let mut leader = elect(disk, fx);
+        assert_eq!((leader.epoch(), leader.epoch_start()), (QuorumEpoch(2), Offset(1)));
+        assert!(!leader.advance_high_watermark(), "offset 1 is on disk, but of epoch 1 (Q-22)");
+        assert!(leader.on_flushed(FlushId(0), fx));
+        assert_eq!(leader.high_watermark(), Some(Offset(2)));
+    }
+
+    #[test]
+    fn a_parked_fetch_is_answered_by_news_or_by_time() {
+        let fx = &mut Effects::default();
+        let mut leader = elect(MetadataLogDisk::default(), fx);
+        leader.on_flushed(FlushId(0), fx);
+        leader.on_fetch(at(1), to(), fetch(1, 1), fx);
+        assert_eq!(answers(fx), [], "nothing beyond its offset, nothing beyond its high watermark");
+        leader.append(at(2), no_op(), InputNo(0));
+        leader.on_alarm(at(27), fx);
+        leader.on_flushed(FlushId(1), fx);
+        assert_eq!(answers(fx), [(1, 2)], "the record and what commits it, at once");
+        // Only the high watermark is news (KIP-1166).
+        leader.on_fetch(at(30), to(), fetch(2, 1), fx);
+        assert_eq!(answers(fx), [(0, 2)]);
+        leader.on_fetch(at(31), to(), fetch(2, 2), fx);
+        assert_eq!((answers(fx), leader.next_alarm()), (vec![], at(531)));
+        leader.on_alarm(at(531), fx);
+        assert_eq!((answers(fx), leader.next_alarm()), (vec![(0, 2)], Instant::NEVER));
+        // Who is gone is not answered.
+        leader.on_fetch(at(532), to(), fetch(2, 2), fx);
+        leader.on_hangup(to().conn);
+        assert_eq!(leader.next_alarm(), Instant::NEVER);
+    }
+
+    #[test]
+    fn a_log_that_diverges_is_told_where_and_not_counted() {
+        let fx = &mut Effects::default();
+        let mut leader = elect(MetadataLogDisk::default(), fx);
+        leader.on_flushed(FlushId(0), fx);
+        fx.begin(InputNo(1));
+        leader.on_fetch(at(1), to(), fetch(5, 0), fx);
+        let [Effect::Send { body: Body::Response(Response::QuorumFetch(answer)), .. }] =
+            fx.as_slice()
+        else {
+            panic!("one answer")
+        };
+        assert_eq!(answer.diverging, Some((QuorumEpoch(1), Offset(1))));
+        assert!(leader.replicas().is_empty());
+    }
+
+    #[test]
+    fn a_fetch_of_another_epoch_learns_the_present_one() {
+        let fx = &mut Effects::default();
+        let mut leader = elect(MetadataLogDisk::default(), fx);
+        for (epoch, error) in
+            [(0, ErrorCode::FencedLeaderEpoch), (2, ErrorCode::UnknownLeaderEpoch)]
+        {
+            fx.begin(InputNo(1));
+            let request = QuorumFetchRequest { quorum_epoch: QuorumEpoch(epoch), ..fetch(0, 0) };
+            leader.on_fetch(at(1), to(), request, fx);
+            let [Effect::Send { body: Body::Response(Response::QuorumFetch(answer)), .. }] =
+                fx.as_slice()
+            else {
+                panic!("one answer")
+            };
+            assert_eq!((answer.error, answer.quorum_epoch), (error, QuorumEpoch(1)));
+            assert_eq!(answer.leader, Some(ME));
+        }
+    }
+}

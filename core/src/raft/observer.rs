@@ -231,3 +231,109 @@ impl Observer {
         self.channel.send(now, request, (), fx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Effect;
+    use crate::id::Incarnation;
+    use crate::metadata::MetadataBatch;
+    use crate::protocol::{Body, Request};
+
+    const LEADER: NodeId = NodeId::controller(1);
+    const ME: NodeId = NodeId::broker(1);
+    const CONN: ConnId = ConnId { client: ME, n: 0 };
+
+    /// An observer with a log of (epoch, records), connected, its first fetch sent.
+    fn observer(batches: &[(u32, usize)], fx: &mut Effects) -> Observer {
+        let mut disk = MetadataLogDisk::default();
+        for (epoch, records) in batches {
+            let records = vec![MetadataRecord::NoOp; *records];
+            disk.log.append(QuorumEpoch(*epoch), records.into());
+            disk.quorum = crate::raft::QuorumState::default();
+            disk.quorum.become_follower(QuorumEpoch(*epoch), LEADER);
+        }
+        let voters = VoterSet::new([LEADER]);
+        let spec = ObserverSpec { me: ME, voters, config: BrokerConfig::default(), seed: 1 };
+        let mut observer = Observer::boot(disk, &spec);
+        assert_eq!(observer.next_alarm(), Instant::ZERO, "it fetches as soon as it lives");
+        observer.on_alarm(Instant::ZERO, &mut ConnIds::new(ME, Incarnation(0)), fx);
+        observer.on_connected(Instant::ZERO, CONN, fx);
+        observer
+    }
+
+    /// The last fetch sent, as (epoch, offset, last epoch, high watermark).
+    fn fetched(fx: &Effects) -> Option<(u32, u64, u32, u64)> {
+        fx.as_slice().iter().rev().find_map(|effect| {
+            let Effect::Send { body: Body::Request(Request::QuorumFetch(f)), .. } = effect else {
+                return None;
+            };
+            let QuorumFetchRequest { quorum_epoch, fetch_offset, last_fetched_epoch, .. } = f;
+            Some((quorum_epoch.0, fetch_offset.0, last_fetched_epoch.0, f.high_watermark.0))
+        })
+    }
+
+    fn answer(epoch: u32, high_watermark: u64) -> QuorumFetchResponse {
+        QuorumFetchResponse {
+            error: ErrorCode::None,
+            quorum_epoch: QuorumEpoch(epoch),
+            leader: Some(LEADER),
+            high_watermark: Offset(high_watermark),
+            diverging: None,
+            batches: Vec::new(),
+        }
+    }
+
+    fn batch(base: u64, epoch: u32) -> MetadataBatch {
+        let records = vec![MetadataRecord::NoOp].into();
+        MetadataBatch { base_offset: Offset(base), epoch: QuorumEpoch(epoch), records }
+    }
+
+    #[test]
+    fn it_learns_the_epoch_then_records_then_what_is_committed() {
+        let fx = &mut Effects::default();
+        let mut observer = observer(&[], fx);
+        let now = Instant::from_micros(1);
+        assert_eq!(fetched(fx), Some((0, 0, 0, 0)));
+        let fenced = QuorumFetchResponse { error: ErrorCode::FencedLeaderEpoch, ..answer(3, 2) };
+        assert!(!observer.on_response(now, (CONN, CorrelationId(0)), fenced, fx));
+        assert_eq!((observer.leader(), fetched(fx)), (Some(LEADER), Some((3, 0, 0, 0))));
+        let records =
+            QuorumFetchResponse { batches: vec![batch(0, 2), batch(1, 3)], ..answer(3, 9) };
+        assert!(observer.on_response(now, (CONN, CorrelationId(1)), records, fx));
+        assert_eq!(observer.committed_end(), Offset(2), "never beyond its own log (Q-34)");
+        assert_eq!(fetched(fx), Some((3, 2, 3, 2)));
+        assert!(!observer.on_response(now, (CONN, CorrelationId(2)), answer(3, 1), fx));
+        assert_eq!(observer.committed_end(), Offset(2), "and never back");
+        let offsets: Vec<u64> = observer.committed_from(Offset(1)).map(|(o, _)| o.0).collect();
+        assert_eq!(offsets, [1]);
+    }
+
+    #[test]
+    fn it_cuts_its_log_where_the_leader_says_they_part() {
+        let fx = &mut Effects::default();
+        let mut observer = observer(&[(1, 2), (1, 1), (2, 4)], fx);
+        let diverging = Some((QuorumEpoch(1), Offset(2)));
+        let diverging = QuorumFetchResponse { diverging, ..answer(3, 5) };
+        assert!(!observer.on_response(Instant::ZERO, (CONN, CorrelationId(0)), diverging, fx));
+        assert_eq!((observer.log().log_end(), observer.committed_end()), (Offset(2), Offset(0)));
+        assert_eq!(fetched(fx), Some((3, 2, 1, 0)));
+    }
+
+    #[test]
+    fn after_an_error_it_waits_and_after_a_hangup_it_reconnects() {
+        let fx = &mut Effects::default();
+        let mut observer = observer(&[(3, 1)], fx);
+        let now = Instant::from_micros(1_000);
+        let error = ErrorCode::UnknownLeaderEpoch;
+        let refused = QuorumFetchResponse { error, ..answer(3, 0) };
+        observer.on_response(now, (CONN, CorrelationId(0)), refused, fx);
+        assert_eq!(observer.next_alarm(), now + Duration::from_millis(20));
+        let ids = &mut ConnIds::new(ME, Incarnation(1));
+        fx.begin(crate::id::InputNo(1));
+        observer.on_alarm(observer.next_alarm(), ids, fx);
+        assert_eq!(fetched(fx), Some((3, 1, 3, 0)));
+        observer.on_hangup(now, CONN);
+        assert!(observer.next_alarm() >= now + Duration::from_millis(40), "50 ms with its jitter");
+    }
+}

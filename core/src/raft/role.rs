@@ -61,9 +61,8 @@ impl QuorumState {
         }
     }
 
-    /// Unattached or Resigned → Candidate, in the next epoch.
+    /// Unattached, Resigned or Candidate → Candidate, in the next epoch.
     pub fn become_candidate(&mut self, me: NodeId) {
-        assert_ne!(self.role(me), Role::Candidate, "one candidacy an epoch");
         *self = Self { epoch: self.epoch.next(), leader: None, voted: Some(me) };
         assert_eq!(self.role(me), Role::Candidate);
     }

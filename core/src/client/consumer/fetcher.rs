@@ -73,12 +73,16 @@ pub(super) struct FetchBuffer {
 }
 
 impl FetchBuffer {
-    /// Keeps what one partition gave when asked from `offset` on.
+    /// Keeps what one partition gave when asked from `offset` on. Nothing is not kept: a broker would
+    /// not even mention the partition (KIP-227).
     pub(super) fn add(&mut self, offset: Offset, answer: FetchAnswer) {
         assert!(
             answer.error == ErrorCode::None || answer.batches.is_empty(),
             "an error carries no records"
         );
+        if answer.error == ErrorCode::None && answer.batches.is_empty() {
+            return;
+        }
         self.fetches.push_back(CompletedFetch {
             tp: answer.tp,
             next: offset,
@@ -97,7 +101,7 @@ impl FetchBuffer {
         self.fetches.is_empty()
     }
 
-    /// Drops what is stale, empty or consumed at the front, up to the first records or the first
+    /// Drops what is stale or consumed at the front, up to the first records or the first
     /// error, which is taken out.
     pub(super) fn next_error(&mut self, subscription: &Subscription) -> Option<Refused> {
         while let Some(front) = self.fetches.front() {

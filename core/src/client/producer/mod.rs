@@ -11,6 +11,8 @@ mod partitioner;
 #[expect(clippy::module_inception, reason = "the file is named after Kafka's class, as all are")]
 mod producer;
 mod sender;
+#[cfg(test)]
+mod tests;
 mod workload;
 
 pub use producer::{ProducerNode, ProducerSpec};

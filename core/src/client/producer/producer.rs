@@ -47,7 +47,7 @@ pub struct ProducerNode {
     max_block: Duration,
     application: Application,
     sticky: StickyPartitioner,
-    sender: Sender,
+    pub(super) sender: Sender,
     is_closing: bool,
     wake: Instant,
 }

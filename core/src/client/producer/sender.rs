@@ -66,7 +66,7 @@ pub(super) struct Sender {
     network: Network<Asked>,
     pub(super) metadata: Metadata,
     pub(super) accumulator: Accumulator,
-    idempotence: Option<Idempotence>,
+    pub(super) idempotence: Option<Idempotence>,
     id_request: IdRequest,
     draws: Draws,
     /// Records whose outcome became known and was not yet told to the application.

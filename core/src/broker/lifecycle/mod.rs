@@ -18,6 +18,9 @@
 //! Log directories, listeners and features are not reported; the incarnation id is the ordinal of
 //! the process's life, not a random number.
 
+#[cfg(test)]
+mod tests;
+
 use crate::chance::Draws;
 use crate::config::BrokerConfig;
 use crate::engine::Effects;

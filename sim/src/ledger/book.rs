@@ -41,6 +41,18 @@ pub struct Totals {
     pub at_risk: u64,
 }
 
+impl Totals {
+    /// The count that records with this outcome are in; none for those still open.
+    const fn of(&mut self, outcome: Outcome) -> Option<&mut u64> {
+        match outcome {
+            Outcome::Open => None,
+            Outcome::Acked { .. } => Some(&mut self.acked),
+            Outcome::Failed { .. } => Some(&mut self.failed),
+            Outcome::Unknown { .. } => Some(&mut self.unknown),
+        }
+    }
+}
+
 /// The records of one producer and the counts of one client.
 #[derive(Clone, Debug)]
 struct Account {
@@ -190,25 +202,14 @@ impl Ledger {
                 self.ack(at, *tp, body, *base_offset);
                 self.look_for_losses(at, *tp, look, committed);
             }
-            ClientEvent::BatchFailed { body, error, is_indefinite, .. } => {
-                let (error, is_indefinite) = (*error, *is_indefinite);
-                self.each(body, |row| {
-                    row.outcome = if is_indefinite {
-                        Outcome::Unknown { at, error }
-                    } else {
-                        Outcome::Failed { at, error }
-                    };
-                });
-                let n = body.records.len() as u64;
-                self.count(node, |totals| {
-                    *(if is_indefinite { &mut totals.unknown } else { &mut totals.failed }) += n;
-                });
+            ClientEvent::BatchFailed { body, error, is_indefinite: true, .. } => {
+                self.give_up(body, Outcome::Unknown { at, error: *error });
+            }
+            ClientEvent::BatchFailed { body, error, is_indefinite: false, .. } => {
+                self.give_up(body, Outcome::Failed { at, error: *error });
             }
             ClientEvent::SendRefused { id, error } => {
-                if let Some(row) = self.row_mut(*id) {
-                    row.outcome = Outcome::Failed { at, error: *error };
-                }
-                self.count(node, |totals| totals.failed += 1);
+                self.resolve(*id, Outcome::Failed { at, error: *error });
             }
             ClientEvent::Delivered { id: Some(id), .. } => {
                 let is_first = self.row_mut(*id).is_some_and(|row| {
@@ -234,9 +235,9 @@ impl Ledger {
 
     fn open(&mut self, at: Instant, id: RecordId) {
         let Some(account) = self.account_mut(id.producer) else { return };
-        // A restarted application sends its unresolved records again: the row goes on.
-        if let Some(row) = account.rows.get_mut(id.n as usize) {
-            row.outcome = Outcome::Open;
+        // A restarted application sends again what it was not told of: the row goes on.
+        if account.rows.get(id.n as usize).is_some() {
+            self.resolve(id, Outcome::Open);
             return;
         }
         assert_eq!(account.rows.len(), id.n as usize, "a producer numbers its records in order");
@@ -255,16 +256,36 @@ impl Ledger {
         for record in &body.records {
             let Some(id) = record.id else { continue };
             let offset = base_offset.map(|base| base.plus(u64::from(record.offset_delta)));
-            if let Some(row) = self.row_mut(id) {
-                row.outcome = Outcome::Acked { at, offset };
-                row.tp = Some(tp);
+            if self.resolve(id, Outcome::Acked { at, offset }) {
                 self.exposed.entry(tp).or_default().push(id);
-                self.count(id.producer, |totals| {
-                    totals.acked += 1;
-                    totals.at_risk += 1;
-                });
+                self.count(id.producer, |totals| totals.at_risk += 1);
             }
         }
+    }
+
+    fn give_up(&mut self, body: &BatchBody, outcome: Outcome) {
+        for id in body.records.iter().filter_map(|record| record.id) {
+            self.resolve(id, outcome);
+        }
+    }
+
+    /// The producer was told `outcome`. Says whether that is news: success, once told, stands,
+    /// whatever a later life of the producer is told of the same record.
+    fn resolve(&mut self, id: RecordId, outcome: Outcome) -> bool {
+        let Some(row) = self.row_mut(id) else { return false };
+        if row.is_acked() {
+            return false;
+        }
+        let before = std::mem::replace(&mut row.outcome, outcome);
+        self.count(id.producer, |totals| {
+            if let Some(count) = totals.of(before) {
+                *count -= 1;
+            }
+            if let Some(count) = totals.of(outcome) {
+                *count += 1;
+            }
+        });
+        true
     }
 
     fn on_processed(&mut self, consumer: NodeId, id: RecordId) {
@@ -352,7 +373,6 @@ impl Ledger {
                     self.count(id.producer, |totals| totals.at_risk -= 1);
                     false
                 }
-                Some(_) => true,
                 // A record that no leader has appended yet (acks=0, still under way) is judged when
                 // the run ends.
                 None if row.places.last().is_some_and(|place| place.leader_epoch < epoch) => {
@@ -363,7 +383,7 @@ impl Ledger {
                     });
                     false
                 }
-                None => true,
+                Some(_) | None => true,
             }
         });
         *self.exposed.get_mut(&tp).expect("taken from there") = ids;
