@@ -148,10 +148,7 @@ fn table(name: &str, plan: &Arc<Plan>) {
         let (speed, factor) = (median(speed), median(factor));
         let checks = if *is_checked { "invariants on" } else { "invariants off" };
         let what = format!("{} host, {checks}", host.name());
-        println!(
-            "  {what:<28}{speed:>8.2} M/s   1/{:<6.1}{factor:>9.0} x real time",
-            heap / speed
-        );
+        println!("  {what:<28}{speed:>8.2} M/s   1/{:<6.1}{factor:>9.0} x real time", heap / speed);
     }
 }
 

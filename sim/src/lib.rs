@@ -5,6 +5,7 @@
 //! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
 #![warn(missing_docs)]
 
+pub mod biography;
 pub mod check;
 pub mod cluster;
 pub mod host;
@@ -13,6 +14,7 @@ pub mod ledger;
 pub mod look;
 mod quiet;
 pub mod recording;
+pub mod remedy;
 pub mod run;
 pub mod scenario;
 pub mod story;

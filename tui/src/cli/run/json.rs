@@ -4,12 +4,14 @@ use std::io::{self, Write};
 
 use kafkalab_sim::check::Class;
 use kafkalab_sim::cluster::shown;
-use kafkalab_sim::scenario::Scenario;
+use kafkalab_sim::recording::Happening;
 use kafkalab_sim::scenario::plan::Text;
+use kafkalab_sim::scenario::{Lang, Scenario};
 use serde::Serialize;
 
 use super::column::Column;
 use crate::cli::streams::Streams;
+use crate::narrate::{Narrator, is_routine, kind};
 
 /// The version of the format.
 const VERSION: u8 = 1;
@@ -22,6 +24,31 @@ struct RunLine<'a> {
     variant: Option<&'a str>,
     seed: u64,
     engine: &'static str,
+}
+
+#[derive(Serialize)]
+struct EventLine<'a> {
+    v: u8,
+    k: &'static str,
+    variant: Option<&'a str>,
+    /// Its number in the run.
+    i: usize,
+    /// Microseconds after t = 0.
+    t: i64,
+    /// Its kind: `msg.recv`, `replica.appended`.
+    e: &'static str,
+    /// To whom it happened; `null` for the story.
+    node: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    api: Option<&'static str>,
+    /// In English.
+    text: String,
+    /// Heartbeats and the like.
+    routine: bool,
 }
 
 #[derive(Serialize)]
@@ -113,6 +140,7 @@ struct ViolationField<'a> {
 pub(super) fn print(
     scenario: &Scenario,
     columns: &[Column],
+    has_events: bool,
     streams: &mut Streams,
 ) -> io::Result<()> {
     for column in columns {
@@ -120,6 +148,9 @@ pub(super) fn print(
         let engine = env!("CARGO_PKG_VERSION");
         let (id, seed) = (scenario.id.as_str(), scenario.seed);
         line(&RunLine { v, k: "run", scenario: id, variant, seed, engine }, streams)?;
+        if has_events {
+            events(column, streams)?;
+        }
         for (n, step) in column.plan().steps.iter().enumerate() {
             let t = column.lab.story().fired().get(n).map(|at| shown(*at));
             let title = step.title.as_ref().map(text_field);
@@ -142,6 +173,37 @@ pub(super) fn print(
             line(&expect, streams)?;
         }
         line(&verdict(scenario, column), streams)?;
+    }
+    Ok(())
+}
+
+/// Every event of a recorded run, from the internal start on.
+fn events(column: &Column, streams: &mut Streams) -> io::Result<()> {
+    let plan = column.plan();
+    let narrator = Narrator { plan, lang: Lang::En };
+    let entries = column.lab.recorder().map_or(&[][..], |recorder| recorder.entries());
+    for (i, entry) in entries.iter().enumerate() {
+        let letter = match &entry.what {
+            Happening::Sent(sent) => Some(sent.letter),
+            Happening::Delivered(letter) => Some(*letter),
+            Happening::Died(died) => Some(died.letter),
+            _ => None,
+        };
+        let event = EventLine {
+            v: VERSION,
+            k: "ev",
+            variant: column.name.as_deref(),
+            i,
+            t: shown(entry.at),
+            e: kind(&entry.what),
+            node: entry.node.map(|node| plan.node_name(node)),
+            from: letter.map(|letter| plan.node_name(letter.from)),
+            to: letter.map(|letter| plan.node_name(letter.to)),
+            api: letter.map(|letter| letter.api.name()),
+            text: narrator.event(entry),
+            routine: is_routine(&entry.what),
+        };
+        line(&event, streams)?;
     }
     Ok(())
 }

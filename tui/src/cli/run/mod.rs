@@ -6,7 +6,12 @@
 mod column;
 mod failure;
 mod json;
+mod sentence;
 mod table;
+mod timeline;
+mod twice;
+
+pub(crate) use column::{producers, record_name};
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -39,6 +44,7 @@ pub fn run(
     };
     let asked = Asked { scenario: &args.scenario, common, expects: &args.expects };
     let how = How { host: default_host(), is_recorded: args.timeline || args.twice };
+    let work = Work { args, scenario: &scenario, asked, stop };
     let mut columns = Vec::new();
     for variant in &scenario.variants {
         if stop.load(Ordering::Relaxed) {
@@ -50,26 +56,68 @@ pub fn run(
         }
     }
     if common.json {
-        json::print(&scenario, &columns, streams)?;
+        json::print(&scenario, &columns, args.timeline, streams)?;
     } else {
-        report(&scenario, &columns, asked, streams)?;
+        work.report(&columns, streams)?;
+    }
+    if args.twice && !stop.load(Ordering::Relaxed) {
+        return work.compare(&columns, streams);
     }
     Ok(exit(&columns, stop))
 }
 
-fn report(
-    scenario: &Scenario,
-    columns: &[Column],
-    asked: Asked<'_>,
-    streams: &mut Streams,
-) -> io::Result<()> {
-    let is_quiet = asked.common.quiet;
-    if !is_quiet {
-        let lang = lang::chosen(asked.common.lang);
-        table::print(scenario, columns, lang, streams)?;
-        streams.out.flush()?;
-        failure::diagnose(columns, asked, streams)?;
+/// What was asked for.
+struct Work<'a> {
+    args: &'a RunArgs,
+    scenario: &'a Scenario,
+    asked: Asked<'a>,
+    stop: &'a Arc<AtomicBool>,
+}
+
+impl Work<'_> {
+    fn report(&self, columns: &[Column], streams: &mut Streams) -> io::Result<()> {
+        let common = self.asked.common;
+        let lang = lang::chosen(common.lang);
+        if !common.quiet {
+            table::print(self.scenario, columns, lang, streams)?;
+            if self.args.timeline {
+                for column in columns {
+                    timeline::print(column, lang, common.verbose, streams)?;
+                }
+                writeln!(streams.out)?;
+            }
+            sentence::print(columns, lang, self.stop, streams)?;
+            streams.out.flush()?;
+            failure::diagnose(columns, self.asked, streams)?;
+        }
+        sum_up(columns, self.asked, streams)
     }
+
+    /// Runs everything again. In JSON the answer is the exit code and stderr alone.
+    fn compare(&self, columns: &[Column], streams: &mut Streams) -> io::Result<Exit> {
+        for column in columns {
+            match twice::check(column, self.stop) {
+                Ok(twice::Outcome::Equal) => {}
+                Ok(twice::Outcome::Different(what)) => {
+                    let suffix = column.suffix();
+                    streams.complain(&format!("not reproducible{suffix}: {what}"), None)?;
+                    return Ok(Exit::NotReproducible);
+                }
+                Err(crash) => {
+                    return report_crash(&crash, column.name.as_deref(), self.asked, streams);
+                }
+            }
+        }
+        if !self.asked.common.json && !self.asked.common.quiet {
+            twice::print_equal(streams)?;
+        }
+        Ok(exit(columns, self.stop))
+    }
+}
+
+/// The last lines: what was broken, the sum, the command.
+fn sum_up(columns: &[Column], asked: Asked<'_>, streams: &mut Streams) -> io::Result<()> {
+    let is_quiet = asked.common.quiet;
     failure::print_reasons(columns, streams)?;
     let is_good = columns.iter().all(|column| column.verdict.status == Status::Pass);
     if is_good || !is_quiet {
