@@ -7,11 +7,19 @@ pub mod args;
 pub mod check;
 pub mod diagnostic;
 pub mod exit;
+pub mod interrupt;
 pub mod lang;
 pub mod lessons;
+pub mod load;
+pub mod repeat;
+pub mod run;
 pub mod streams;
+pub mod text;
+pub mod time;
 
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use args::{Args, Verb};
 use exit::Exit;
@@ -20,8 +28,9 @@ use streams::Streams;
 /// Does what the command line asks for.
 pub fn dispatch(args: &Args) -> Exit {
     let mut streams = Streams::real(args.common.color);
-    let outcome = verb(args, &mut streams).and_then(|exit| streams.flush().map(|()| exit));
-    match outcome {
+    let stop = interrupt::watch();
+    let outcome = verb(args, &mut streams, &stop);
+    match outcome.and_then(|exit| streams.flush().map(|()| exit)) {
         Ok(exit) => exit,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Pass,
         Err(error) => {
@@ -32,11 +41,17 @@ pub fn dispatch(args: &Args) -> Exit {
     }
 }
 
-fn verb(args: &Args, streams: &mut Streams) -> io::Result<Exit> {
+/// As [`dispatch`], on streams of the caller's; nobody interrupts it.
+pub fn dispatch_to(args: &Args, streams: &mut Streams) -> io::Result<Exit> {
+    verb(args, streams, &Arc::default())
+}
+
+fn verb(args: &Args, streams: &mut Streams, stop: &Arc<AtomicBool>) -> io::Result<Exit> {
     match &args.verb {
         Verb::Check(own) => check::run(own, &args.common, streams),
         Verb::Lessons(own) => lessons::run(own, &args.common, streams),
-        Verb::Run(_) | Verb::Explain(_) => {
+        Verb::Run(own) => run::run(own, &args.common, streams, stop),
+        Verb::Explain(_) => {
             let help = "`check` reads a scenario, `lessons` lists those that are built in";
             streams.complain("running a scenario is not built yet", Some(help))?;
             Ok(Exit::Usage)
