@@ -152,6 +152,7 @@ impl Teller<'_> {
     fn happening(&self, entry: &Entry) -> Option<String> {
         match &entry.what {
             Happening::Booted => Some("starts".to_owned()),
+            Happening::Ended => Some("is gone".to_owned()),
             Happening::Told(told) => Some(self.told(*told)),
             Happening::Noted(Event::Replica(event)) => self.replica(event),
             Happening::Noted(Event::Controller(event)) => self.controller(event),
