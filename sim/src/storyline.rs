@@ -345,3 +345,33 @@ impl Teller<'_> {
         format!("{record}  {outcome}, attempts {attempts}, appended {places}{read}{lost}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kafkalab_core::id::InputNo;
+
+    #[test]
+    fn a_line_that_only_repeats_the_one_before_is_counted() {
+        let mut lines = Vec::new();
+        let mut tell = |micros, text: &str| {
+            let (at, input) = (Instant::from_micros(micros), InputNo(0));
+            let node = Some(NodeId::client(1));
+            let entry = Entry { at, input, cause: None, node, what: Happening::Booted };
+            push(&mut lines, &entry, "p1".to_owned(), text.to_owned());
+        };
+        tell(10_000_000, "sends #0");
+        tell(10_100_000, "tries #0 again");
+        tell(10_200_000, "tries #0 again");
+        tell(9_999_900, "tries #0");
+        let shown: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            shown,
+            [
+                "   0.0000  p1  sends #0",
+                "   0.1000  p1  tries #0 again (2 times, until 0.2000)",
+                "  -0.0001  p1  tries #0",
+            ]
+        );
+    }
+}
