@@ -26,7 +26,7 @@ pub const LARGEST: usize = 1 << 20;
 pub(super) fn tree(name: &str, bytes: &[u8]) -> Result<(Arc<Origin>, Table), Box<Diagnostic>> {
     let named = |text: String| Arc::new(Origin { name: name.to_owned(), text });
     if bytes.len() > LARGEST {
-        return Err(Box::new(mistake::file_too_large(&named(String::new()), bytes.len(), LARGEST)));
+        return Err(Box::new(mistake::file_too_large(&named(String::new()), LARGEST)));
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
     pub(super) fn table(&mut self, table: &'a Table, key: &str) -> Option<&'a Table> {
         let value = &table.entry(key)?.value;
         let Kind::Table(inner) = &value.kind else {
-            self.push(mistake::wrong_kind(value, "a table"));
+            self.push(mistake::no_table(value, key));
             return None;
         };
         Some(inner)

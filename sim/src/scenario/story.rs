@@ -5,7 +5,7 @@ use kafkalab_core::time::Duration;
 use super::action::Action;
 use super::action_parser;
 use super::condition_parser;
-use super::diagnostic::{Outcome, Place};
+use super::diagnostic::{Outcome, Place, nearest};
 use super::file::{Entry, Table};
 use super::file_mistake as mistake;
 use super::mistake as misread;
@@ -130,6 +130,7 @@ fn read_step<'a>(
     let within = reader.duration(table, "within");
     if let Some(entry) = table.entry("within")
         && table.entry("when").is_none()
+        && !misspelt(table, &["when"])
     {
         reader.push(mistake::within_without_when(&entry.place));
     }
@@ -155,6 +156,7 @@ fn only<'a>(
     let mut found = table.entries.iter().filter(|entry| keys.contains(&entry.key.as_str()));
     let first = found.next();
     match (first, found.next()) {
+        (None, _) if misspelt(table, keys) => {}
         (None, _) => reader.push(mistake::no_trigger(&table.place, called, keys)),
         (Some(one), Some(two)) => {
             reader.push(mistake::two_triggers(&one.place, &two.place, called));
@@ -162,6 +164,14 @@ fn only<'a>(
         (Some(_), None) => {}
     }
     first
+}
+
+/// Whether a key of `table` is clearly meant to be one of `keys`: that mistake is said already.
+fn misspelt(table: &Table, keys: &[&str]) -> bool {
+    let strange = table.entries.iter().filter(|entry| !STEP_KEYS.contains(&entry.key.as_str()));
+    strange
+        .map(|entry| nearest(&entry.key, STEP_KEYS))
+        .any(|near| near.is_some_and(|near| keys.contains(&near)))
 }
 
 const NOW: Trigger = Trigger::At(Duration::ZERO);
@@ -264,6 +274,7 @@ fn read_quiz<'a>(table: &'a Table, reader: &mut Reader<'a>) -> Option<Quiz> {
     let choices: Vec<_> = listed.each().iter().filter_map(|one| reader.as_prose(one)).collect();
     if choices.len() < 2 {
         reader.push(mistake::bad_value(listed, "a list of at least two answers"));
+        return None;
     }
     let answer = reader.whole(table, "answer", &(1..=choices.len().max(1) as i128))?;
     Some(Quiz { ask: reader.prose(table, "ask")?, choices, answer: answer as usize - 1 })

@@ -87,10 +87,16 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         profile: "4.1".to_owned(),
     };
     (names.brokers, names.controllers) = (empty.brokers, empty.controllers);
-    let Some(table) = reader.table(root, "cluster") else { return empty };
+    let Some(table) = reader.table(root, "cluster") else {
+        // With a broken table no node is unknown.
+        if root.entry("cluster").is_some() {
+            names.brokers = *BROKERS.end() as u16;
+        }
+        return empty;
+    };
     let own = ["brokers", "controllers", "profile", "variations"];
     reader.check_keys(table, "[cluster]", &[&own, BrokerConfig::KEYS].concat());
-    names.brokers_at = table.entry("brokers").map(|entry| entry.value.place.clone());
+    names.brokers_at = table.entry("brokers").map(Entry::line);
     let brokers = reader.whole(table, "brokers", &BROKERS);
     // With a broken number of brokers no node is unknown.
     let broken = table.entry("brokers").is_some() && brokers.is_none();
