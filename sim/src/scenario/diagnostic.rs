@@ -173,6 +173,11 @@ impl Sink {
         self.errors > 0
     }
 
+    /// Whether nothing more is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= Self::MOST
+    }
+
     /// All that was found, in the order of the file; then what is wrong on the command line.
     pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
         self.found.sort_by_cached_key(|one| {

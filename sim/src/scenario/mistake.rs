@@ -220,7 +220,7 @@ pub(super) fn no_arrow(here: &Place, so_far: &Place) -> Boxed {
         .note("`->` is one direction, `<->` is both");
     // Between the nodes, an arrow is missing; at the end, a second node is missing, too.
     if here.span.start < so_far.span.end {
-        return Box::new(mistake.help(format!("write `{} -> NODE`", so_far.text().trim())));
+        return Box::new(mistake.help("write both: `b1 -> b2`"));
     }
     let gap = Place { origin: here.origin.clone(), span: here.span.start..here.span.start };
     Box::new(mistake.suggest("put an arrow between them", &gap, "-> "))

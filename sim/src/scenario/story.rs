@@ -19,7 +19,6 @@ use super::world::check_name;
 
 const MOST_STEPS: usize = 500;
 const MOST_PROMISES: usize = 200;
-const MOST_ACTIONS: usize = 50;
 
 /// All that happens and is promised.
 #[derive(Default)]
@@ -51,11 +50,11 @@ pub(super) fn read<'a>(
     }
     for table in bounded(root, "expect", MOST_PROMISES, reader) {
         read_expect(table, names, variants, reader, &mut story);
-    }
-    if let Some(over) = story.promises.get(MOST_PROMISES) {
-        let (place, count) = (over.place.clone(), story.promises.len());
-        reader.push(mistake::too_many(&place, "promises", count, MOST_PROMISES));
-        story.promises.truncate(MOST_PROMISES);
+        if let Some(over) = story.promises.get(MOST_PROMISES) {
+            let (place, count) = (over.place.clone(), story.promises.len());
+            reader.push(mistake::too_many(&place, "promises", count, MOST_PROMISES));
+            break;
+        }
     }
     story
 }
@@ -227,14 +226,9 @@ fn after(sentence: &Sentence, ids: &[(&str, &Place, Option<usize>)]) -> Outcome<
 }
 
 fn actions<'a>(table: &'a Table, names: &Names, reader: &mut Reader<'a>) -> Vec<Action> {
-    let sentences = reader.sentences(table, "do");
-    if let Some(over) = sentences.get(MOST_ACTIONS) {
-        let count = sentences.len();
-        reader.push(mistake::too_many(&over.all(), "actions", count, MOST_ACTIONS));
-    }
     let mut actions = Vec::new();
-    for sentence in sentences.iter().take(MOST_ACTIONS) {
-        let action = action_parser::action(sentence, names);
+    for sentence in reader.sentences(table, "do") {
+        let action = action_parser::action(&sentence, names);
         actions.extend(reader.sink.keep(action));
     }
     actions
@@ -249,10 +243,10 @@ fn read_look<'a>(table: &'a Table, names: &Names, reader: &mut Reader<'a>) -> Ve
             Some((tp, node)) => partition(tp) && names.node(node).is_some(),
             None => partition(word) || names.node(word).is_some() || names.topic(word).is_some(),
         };
-        if !known {
-            reader.push(mistake::nothing_to_look_at(place, word));
-        } else if look.len() < MOST_ACTIONS {
+        if known {
             look.push(word.to_owned());
+        } else {
+            reader.push(mistake::nothing_to_look_at(place, word));
         }
     }
     look
