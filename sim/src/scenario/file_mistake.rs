@@ -182,19 +182,18 @@ pub(super) fn unknown_step(place: &Place, word: &str, earlier: &[(&str, &Place)]
     let title = format!("no earlier step is called {}", quoted(word));
     let mut mistake =
         Diagnostic::error("K0204", title, place).label("steps fire in the order of the file");
-    mistake = match nearest(word, earlier.iter().map(|(id, _)| *id)) {
-        Some(near) => {
-            let at = earlier.iter().find(|(id, _)| *id == near).map(|(_, at)| *at);
-            let mistake = mistake.instead("a step with a similar id exists", place, near);
-            at.map_or(mistake.clone(), |at| mistake.also(at, "this one is near"))
+    if let Some(near) = nearest(word, earlier.iter().map(|(id, _)| *id)) {
+        for (_, at) in earlier.iter().filter(|(id, _)| *id == near) {
+            mistake = mistake.also(at, "this one is near");
         }
-        None if earlier.is_empty() => mistake.note("no step before this one has an id"),
-        None => mistake.note(format!(
-            "the steps before it are {}",
-            some_of(earlier.iter().map(|(id, _)| *id))
-        )),
-    };
-    Box::new(mistake)
+        return Box::new(mistake.instead("a step with a similar id exists", place, near));
+    }
+    Box::new(if earlier.is_empty() {
+        mistake.note("no step before this one has an id")
+    } else {
+        let ids = earlier.iter().map(|(id, _)| *id);
+        mistake.note(format!("the steps before it are {}", some_of(ids)))
+    })
 }
 
 pub(super) fn unknown_variant(place: &Place, word: &str, known: &[&str]) -> Boxed {
