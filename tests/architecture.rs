@@ -32,7 +32,9 @@ const SIM: &[&[&str]] = &[
     &["story", "quiet"],
     &["recording"],
     &["lab"],
-    &["verdict", "storyline", "biography", "chaos", "run"],
+    &["verdict", "chaos"],
+    &["remedy", "storyline", "run"],
+    &["biography"],
 ];
 
 /// What the three sides of the network may know of each other: nothing but the protocol.

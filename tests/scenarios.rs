@@ -9,6 +9,7 @@
 //! `INSTA_UPDATE=always KAFKALAB_BLESS=1 cargo test -p kafkalab-tests --test scenarios`.
 //! A commit that changes them says why.
 
+use kafkalab_sim::check::Class;
 use kafkalab_sim::host::{self, Host};
 use kafkalab_sim::lab::Lab;
 use kafkalab_sim::scenario::plan::{Plan, Scenario, Variant};
@@ -75,8 +76,8 @@ fn every_variant_keeps_its_promises_on_both_hosts() {
             let (kind, text) = (promise.kind.word(), &promise.text);
             assert!(promise.is_kept, "{name}: {kind} {text} is false: {}", promise.value);
         }
-        let broken: Vec<_> = verdict.broken.iter().filter(|broken| !broken.is_excused).collect();
-        assert!(broken.is_empty(), "{name}: {broken:#?}");
+        let violations = verdict.broken.iter().filter(|b| b.class == Class::Violation);
+        assert_eq!(violations.count(), 0, "{name}: {:#?}", verdict.broken);
         assert_eq!(verdict.status, Status::Pass, "{name}: {:?}", verdict.reason);
         assert_eq!(plain.world().trace(), madsim.world().trace(), "{name}");
         assert_eq!(plain.world().counters(), madsim.world().counters(), "{name}");
@@ -136,23 +137,17 @@ fn a_missing_protection_changes_the_lesson() {
     for (name, variant) in runs() {
         let mut broken = variant.plan.clone();
         let variations = &mut broken.cluster.variations;
-        let breaks_a_promise = match name.as_str() {
-            // #1 is committed by two where three were asked for.
-            "min-insync-replicas min-3" => {
-                variations.strict_min_isr = false;
-                true
-            }
-            // The old leader keeps a record that is not in the log of the new one.
-            "acks-leader-crash acks-1" => {
-                variations.divergence_check = false;
-                false
-            }
+        match name.as_str() {
+            // #1 is committed by two where three were asked for: a promise sees it.
+            "min-insync-replicas min-3" => variations.strict_min_isr = false,
+            // The old leader keeps records that are not in the log of the new one: INV-6 sees it.
+            "acks-leader-crash acks-1" => variations.divergence_check = false,
             _ => continue,
-        };
+        }
         cases += 1;
         let ((story, _), (other, status)) = (told(&variant.plan), told(&broken));
         assert_ne!(story, other, "{name}");
-        assert_eq!(status == Status::Fail, breaks_a_promise, "{name}");
+        assert_eq!(status, Status::Fail, "{name}");
     }
     assert_eq!(cases, 2, "a lesson was renamed");
 }
