@@ -38,6 +38,8 @@ pub struct Biography {
     pub stands_at: Option<Offset>,
     /// The brokers that have it at the end, on their disks if they are down.
     pub holders: BrokerSet,
+    /// Those of them that are down.
+    pub down: BrokerSet,
     /// How it was lost; `None` if it was not.
     pub loss: Option<Loss>,
 }
@@ -51,8 +53,10 @@ pub struct Moment {
     pub entry: usize,
     /// What.
     pub what: Scene,
-    /// The brokers that have the record afterwards.
+    /// The brokers that have the record afterwards, on their disks if they are down.
     pub holders: BrokerSet,
+    /// Those of them that are down.
+    pub down: BrokerSet,
     /// The high watermark of the partition's leader at that moment, as far as anyone saw it.
     pub high_watermark: Option<Offset>,
 }
@@ -240,6 +244,7 @@ impl Biography {
             processed: row.processed,
             stands_at: trail.stands_at(lab, row),
             holders: trail.holders(),
+            down: trail.down(),
             moments: trail.moments,
             loss: None,
         };
@@ -269,9 +274,9 @@ impl Biography {
                 }
                 Scene::Told { ended, .. } => {
                     let brokers = ended.iter().copied();
-                    died = brokers.filter(is_broker).fold(died, BrokerSet::with);
+                    died = brokers.filter(|node| is_broker(*node)).fold(died, BrokerSet::with);
                 }
-                Scene::Ended { node } if is_broker(node) => died = died.with(*node),
+                Scene::Ended { node } if is_broker(*node) => died = died.with(*node),
                 _ => {}
             }
             before = moment.holders;
@@ -280,6 +285,6 @@ impl Biography {
     }
 }
 
-fn is_broker(node: &NodeId) -> bool {
+fn is_broker(node: NodeId) -> bool {
     node.kind() == kafkalab_core::id::NodeKind::Broker
 }

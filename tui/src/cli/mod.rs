@@ -7,6 +7,7 @@ pub mod args;
 pub mod check;
 pub mod diagnostic;
 pub mod exit;
+pub mod explain;
 pub mod interrupt;
 pub mod lang;
 pub mod lessons;
@@ -51,10 +52,6 @@ fn verb(args: &Args, streams: &mut Streams, stop: &Arc<AtomicBool>) -> io::Resul
         Verb::Check(own) => check::run(own, &args.common, streams),
         Verb::Lessons(own) => lessons::run(own, &args.common, streams),
         Verb::Run(own) => run::run(own, &args.common, streams, stop),
-        Verb::Explain(_) => {
-            let help = "`check` reads a scenario, `lessons` lists those that are built in";
-            streams.complain("running a scenario is not built yet", Some(help))?;
-            Ok(Exit::Usage)
-        }
+        Verb::Explain(own) => explain::run(own, &args.common, streams, stop),
     }
 }

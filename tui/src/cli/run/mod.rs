@@ -84,7 +84,6 @@ impl Work<'_> {
                 for column in columns {
                     timeline::print(column, lang, common.verbose, streams)?;
                 }
-                writeln!(streams.out)?;
             }
             sentence::print(columns, lang, self.stop, streams)?;
             streams.out.flush()?;
