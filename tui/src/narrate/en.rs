@@ -212,6 +212,9 @@ pub(super) fn loss(life: &Biography, loss: Loss) -> String {
         Loss::Alone { on, has_died: false } => {
             format!("{on} alone had them and was replaced as leader")
         }
+        Loss::ForgottenByLeader { leader } => {
+            format!("{leader} became leader after its disk had lost them")
+        }
         Loss::NotOnLeader { leader } => format!("{leader} became leader without them"),
         Loss::Forgotten => "no disk kept them".to_owned(),
     }

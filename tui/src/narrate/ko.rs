@@ -237,6 +237,9 @@ pub(super) fn loss(life: &Biography, loss: Loss) -> String {
         Loss::Alone { on, has_died: false } => {
             format!("{on}에만 있었는데 리더가 바뀌었다")
         }
+        Loss::ForgottenByLeader { leader } => {
+            format!("디스크에서 레코드를 잃은 {} 리더가 됐다", subject(&leader.to_string()))
+        }
         Loss::NotOnLeader { leader } => {
             format!("레코드가 없는 {} 리더가 됐다", subject(&leader.to_string()))
         }
