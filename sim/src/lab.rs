@@ -69,7 +69,7 @@ impl Lab {
             committed: Committed::default(),
             story: Story::new(Arc::clone(&plan)),
             ledger: Ledger::new(&plan),
-            checks: Checks::new(),
+            checks: Checks::new(&plan.cluster.variations),
             recorder: None,
             lives: Vec::new(),
             checks_on: true,
@@ -235,6 +235,13 @@ impl Lab {
 
     fn take_story(&mut self, at: Instant) {
         self.world.advance(at);
+        if self.quiet_check == internal(Duration::ZERO) && at >= self.quiet_check {
+            // Before anything is done: a fault of the first moment is no cold start.
+            self.check_quiet(at);
+            if self.end.is_some() {
+                return;
+            }
+        }
         while let Some(told) = self.tell_one() {
             if let Some(recorder) = &mut self.recorder {
                 recorder.story(at, self.world.inputs(), told);

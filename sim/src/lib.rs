@@ -3,9 +3,12 @@
 //! Reading order: [`world`] is the network, disks, clocks and faults as one value and [`host`] what
 //! drives it; [`scenario`] is the language; [`cluster`] builds a world from a plan, [`look`] reads
 //! it, [`story`] acts on it, [`ledger`] and the checks judge it; [`lab`] holds all of that together.
+//! [`run`] gives each run a thread of its own, [`verdict`] says what it came to, [`chaos`] invents
+//! scenarios.
 #![warn(missing_docs)]
 
 pub mod biography;
+pub mod chaos;
 pub mod check;
 pub mod cluster;
 pub mod host;
@@ -18,5 +21,6 @@ pub mod remedy;
 pub mod run;
 pub mod scenario;
 pub mod story;
+pub mod storyline;
 pub mod verdict;
 pub mod world;

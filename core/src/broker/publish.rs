@@ -15,8 +15,12 @@ use crate::time::Instant;
 use std::sync::Arc;
 
 impl Broker {
-    /// Queues a publication, unless one is queued already.
+    /// Queues a publication, unless one is queued already. A broker that shuts down has closed its
+    /// publishers before its logs.
     pub(super) fn publish_later(&mut self, now: Instant, fx: &Effects) {
+        if self.state() == LifecycleState::ShuttingDown {
+            return;
+        }
         if self.state() == LifecycleState::Starting {
             // The controller decides by this offset whether this incarnation is caught up.
             self.lifecycle.metadata_published(self.observer.committed_end());
@@ -29,6 +33,9 @@ impl Broker {
     /// Replaces the metadata, then applies the difference: leaders first, then followers.
     pub(super) fn publish(&mut self, now: Instant, fx: &mut Effects) {
         self.is_publishing = false;
+        if self.state() == LifecycleState::ShuttingDown {
+            return;
+        }
         let mut next = self.replicas.image_arc();
         let image = Arc::make_mut(&mut next);
         for (_, record) in self.observer.committed_from(image.end_offset) {

@@ -23,6 +23,15 @@ impl Value for Acks {
             _ => Err("`0`, `1` or `all`".to_owned()),
         }
     }
+
+    fn show(&self) -> String {
+        match self {
+            Self::None => "0",
+            Self::Leader => "1",
+            Self::All => "all",
+        }
+        .to_owned()
+    }
 }
 
 /// Where a consumer starts when there is no usable offset.
@@ -44,6 +53,15 @@ impl Value for OffsetReset {
             "none" => Ok(Self::None),
             _ => Err("`earliest`, `latest` or `none`".to_owned()),
         }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Earliest => "earliest",
+            Self::Latest => "latest",
+            Self::None => "none",
+        }
+        .to_owned()
     }
 }
 
@@ -138,6 +156,21 @@ mod tests {
         assert!(config.is_idempotent());
         config.set("acks", "1").expect("a known key");
         assert!(!config.is_idempotent());
+    }
+
+    #[test]
+    fn what_was_changed_can_be_set_again() {
+        let mut config = ProducerConfig::default();
+        assert_eq!(config.changed(), []);
+        for (key, value) in [("acks", "1"), ("linger.ms", "0"), ("delivery.timeout.ms", "-1")] {
+            config.set(key, value).expect("a known key");
+        }
+        let mut again = ProducerConfig::default();
+        for (key, value) in config.changed() {
+            again.set(key, &value).expect("it was written by a config");
+        }
+        assert_eq!(again, config);
+        assert_eq!(config.changed().len(), 3);
     }
 
     #[test]

@@ -18,11 +18,17 @@ pub trait Settings: Default {
 
     /// Sets `key` to `value`, written as in a Kafka properties file (times in milliseconds).
     fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError>;
+
+    /// Every key whose value is not the default, with that value as [`Settings::set`] reads it.
+    fn changed(&self) -> Vec<(&'static str, String)>;
 }
 
 /// A value that can be written in a properties file.
 pub(super) trait Value: Sized {
     fn parse(text: &str) -> Result<Self, String>;
+
+    /// What [`Value::parse`] reads back.
+    fn show(&self) -> String;
 }
 
 impl Value for Duration {
@@ -36,11 +42,23 @@ impl Value for Duration {
             _ => Err("a number of milliseconds from 0 to 1000000000000".to_owned()),
         }
     }
+
+    fn show(&self) -> String {
+        if *self == Self::FOREVER {
+            return "-1".to_owned();
+        }
+        assert!(self.as_micros().is_multiple_of(1_000), "Kafka's settings are whole milliseconds");
+        self.as_millis().to_string()
+    }
 }
 
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "`true` or `false`".to_owned())
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -49,6 +67,10 @@ macro_rules! whole {
         impl Value for $int {
             fn parse(text: &str) -> Result<Self, String> {
                 text.parse().map_err(|_| format!("a whole number from 0 to {}", Self::MAX))
+            }
+
+            fn show(&self) -> String {
+                self.to_string()
             }
         }
     )*};
@@ -79,6 +101,16 @@ macro_rules! settings {
                     _ => return Err($crate::config::SettingError::UnknownKey),
                 }
                 Ok(())
+            }
+
+            fn changed(&self) -> Vec<(&'static str, String)> {
+                use $crate::config::setting::Value;
+                let default = Self::default();
+                let mut changed = Vec::new();
+                $(if self.$field != default.$field {
+                    changed.push(($key, self.$field.show()));
+                })*
+                changed
             }
         }
     };

@@ -1,6 +1,7 @@
 //! The rows, kept up to date note by note, and the totals that conditions and verdicts ask for.
 
 use super::fate::{Fate, Outcome, Place, Row};
+use super::rows::Rows;
 use crate::look::{Committed, Look};
 use crate::scenario::plan::{ClientKind, Plan};
 use kafkalab_core::config::Acks;
@@ -58,7 +59,7 @@ impl Totals {
 struct Account {
     node: NodeId,
     acks: Acks,
-    rows: Vec<Row>,
+    rows: Rows,
     totals: Totals,
     in_hand: Option<RecordId>,
 }
@@ -78,7 +79,7 @@ impl Ledger {
         let account = |node, acks| Account {
             node,
             acks,
-            rows: Vec::new(),
+            rows: Rows::default(),
             totals: Totals::default(),
             in_hand: None,
         };
@@ -107,7 +108,7 @@ impl Ledger {
 
     /// All rows, by producer and ordinal.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.accounts.iter().flat_map(|account| &account.rows)
+        self.accounts.iter().flat_map(|account| account.rows.iter())
     }
 
     /// One row.
@@ -437,7 +438,11 @@ impl Ledger {
 /// Whether `log` holds record `id` at `offset`.
 fn holds(log: &LogFile, offset: Offset, id: RecordId) -> bool {
     log.batch_at(offset).is_some_and(|batch| {
+        // Without compaction a record stands at the place its delta says.
         let delta = offset.0 - batch.base_offset.0;
-        batch.body.records.iter().any(|r| u64::from(r.offset_delta) == delta && r.id == Some(id))
+        batch.body.records.get(delta as usize).is_some_and(|record| {
+            assert_eq!(u64::from(record.offset_delta), delta, "no gaps inside a batch");
+            record.id == Some(id)
+        })
     })
 }

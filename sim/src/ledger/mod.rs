@@ -6,6 +6,7 @@
 
 mod book;
 mod fate;
+mod rows;
 
 pub use book::{Ledger, Totals};
 pub use fate::{Fate, Outcome, Place, Row};

@@ -3,7 +3,8 @@
 //! Reading order: [`plan`] is what comes out; [`action`] and [`condition`] are its sentences, each with
 //! a parser beside it; `file` and `read` turn bytes into values with places, `params` makes variants of
 //! them, `world` and `story` plans; [`load`] ties them together. [`diagnostic`] is what is said about
-//! mistakes, `mistake` and `file_mistake` say it. [`builtin`] holds the lessons.
+//! mistakes, `mistake` and `file_mistake` say it. [`to_toml`] goes the other way, from a plan to a file.
+//! [`builtin`] holds the lessons.
 //!
 //! Only whole numbers are used, nothing is read but what is handed in, and any input whatever ends in a
 //! scenario or in diagnostics: never in a panic, and in bounded time and memory.
@@ -29,6 +30,7 @@ mod story;
 pub mod units;
 mod vocabulary;
 mod world;
+mod write;
 
 pub use action::Action;
 pub use condition::Condition;
@@ -37,3 +39,4 @@ pub use names::Names;
 pub use plan::{Lang, Plan, Scenario, Text, Variant};
 pub use read::LARGEST;
 pub use resolve::{LoadOptions, Loaded, load, parse_action, parse_condition, parse_inject};
+pub use write::to_toml;

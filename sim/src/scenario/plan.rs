@@ -306,6 +306,18 @@ pub struct InjectPlan {
     pub text: String,
 }
 
+impl InjectPlan {
+    /// `actions` when `trigger` says so, with the sentence for it.
+    pub fn new(trigger: Trigger, actions: Vec<Action>, names: &Names) -> Self {
+        let when = match &trigger {
+            Trigger::At(time) | Trigger::After { delay: time, .. } => format!("at {time}"),
+            Trigger::When(condition) => format!("when {}", condition.show(names)),
+        };
+        let deeds: Vec<String> = actions.iter().map(|one| one.show(names).to_string()).collect();
+        Self { trigger, actions, text: format!("{when}: {}", deeds.join("; ")) }
+    }
+}
+
 /// When a promise is judged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromiseKind {

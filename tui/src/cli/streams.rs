@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use annotate_snippets::{Level, Renderer};
+use annotate_snippets::{Group, Level, Renderer};
 use anstream::{AutoStream, ColorChoice};
 use kafkalab_sim::scenario::Diagnostic;
 
@@ -54,8 +54,7 @@ impl Streams {
 
     /// Says on stderr what is wrong where no text can be pointed at.
     pub fn complain(&mut self, title: &str, help: Option<&str>) -> io::Result<()> {
-        let mut group =
-            Level::ERROR.primary_title(title).elements(Vec::<annotate_snippets::Padding>::new());
+        let mut group = Group::with_title(Level::ERROR.primary_title(title));
         if let Some(help) = help {
             group = group.element(Level::HELP.message(help));
         }

@@ -1,0 +1,211 @@
+//! The excuse ledger (G-7) and the classification of a loss (G-8).
+//!
+//! A committed entry may be missing for three reasons. An *unclean election* gave the partition to
+//! a replica that never had it: the topic's setting allowed that. *Every holder* lost its disk or
+//! the part of it: no protocol helps. Or the *leader itself* lost it and was elected all the same,
+//! being the only in-sync replica: without eligible leader replicas Kafka is made that way (KIP-966).
+//! Everything else is a violation.
+//!
+//! ## Simplified
+//! DeleteRecords, retention and compaction come with the log's start offset.
+
+use super::cluster::{Case, Cluster};
+use super::ghost::{Ghost, common_end};
+use super::verdicts::Class;
+use kafkalab_core::broker_set::BrokerSet;
+use kafkalab_core::epoch::{LeaderEpoch, Offset};
+use kafkalab_core::id::{Incarnation, NodeId};
+
+/// A range of entries that a replica lost with its disk or its power.
+#[derive(Clone, Debug)]
+struct LostRange {
+    node: NodeId,
+    from: Offset,
+    to: Offset,
+    /// The first life after it.
+    next_life: Incarnation,
+}
+
+/// An election from outside the ISR.
+#[derive(Clone, Copy, Debug)]
+struct UncleanElection {
+    epoch: LeaderEpoch,
+    /// What its leader had of the committed entries.
+    kept: Offset,
+}
+
+/// Committed entries that were judged lost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    pub(super) from: Offset,
+    pub(super) to: Offset,
+    /// The epoch in whose log they are found.
+    pub(super) source: LeaderEpoch,
+    pub(super) excuse: Excuse,
+}
+
+/// What a loss comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Excuse {
+    pub(super) class: Class,
+    /// What allowed it.
+    pub(super) rule: &'static str,
+}
+
+impl Excuse {
+    pub(super) const UNCLEAN: Self = Self {
+        class: Class::Expected,
+        rule: "an unclean election gave the partition to a replica without them",
+    };
+    pub(super) const ALL_HOLDERS: Self = Self {
+        class: Class::Expected,
+        rule: "every replica that held them when they were committed lost them with its disk",
+    };
+    pub(super) const ONLY_ISR: Self = Self {
+        class: Class::DesignLimit,
+        rule: "the last in-sync replica lost them with its disk and stayed electable, since \
+               eligible leader replicas (KIP-966) are off",
+    };
+    pub(super) const NONE: Self = Self { class: Class::Violation, rule: "nothing allows it" };
+}
+
+/// What excuses losses of one partition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Excuses {
+    ranges: Vec<LostRange>,
+    faulted: BrokerSet,
+    unclean: Vec<UncleanElection>,
+    losses: Vec<Loss>,
+}
+
+impl Excuses {
+    /// Replicas with a data-losing fault since they last joined the ISR.
+    pub(super) const fn faulted(&self) -> BrokerSet {
+        self.faulted
+    }
+
+    /// Losses judged so far.
+    pub(super) fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// The replica on `node` lost `from..to`; `next_life` is the first one after that.
+    pub(super) fn on_lost(&mut self, node: NodeId, from: Offset, to: Offset, next: Incarnation) {
+        assert!(from < to, "something was lost");
+        self.ranges.push(LostRange { node, from, to, next_life: next });
+        self.faulted = self.faulted.with(node);
+    }
+
+    /// `node` joined the ISR in `life`. If that is a life after its fault, the leader has seen it
+    /// level again. A join that speaks of the life before does not count: it was proposed before
+    /// the fault and committed after it.
+    pub(super) fn on_joined(&mut self, node: NodeId, life: Incarnation) {
+        if self.faulted.contains(node) {
+            self.ranges.retain(|range| range.node != node || range.next_life > life);
+            self.refresh();
+        }
+    }
+
+    /// The log of `node` is the truth from now on.
+    fn forgive(&mut self, node: NodeId) {
+        self.ranges.retain(|range| range.node != node);
+        self.refresh();
+    }
+
+    fn refresh(&mut self) {
+        self.faulted = self.ranges.iter().map(|range| range.node).collect();
+    }
+
+    /// Whether `node` lost all of `from..to` with its disk, at once or bit by bit.
+    fn has_lost(&self, node: NodeId, from: Offset, to: Offset) -> bool {
+        let mut at = from;
+        while at < to {
+            let covering =
+                |range: &&LostRange| range.node == node && range.from <= at && at < range.to;
+            let Some(range) = self.ranges.iter().find(covering) else { return false };
+            at = range.to;
+        }
+        true
+    }
+
+    /// Whether an unclean election came after `epoch`: whatever its leader still commits is lost.
+    fn is_superseded(&self, epoch: LeaderEpoch) -> bool {
+        self.unclean.iter().any(|election| election.epoch > epoch)
+    }
+}
+
+/// Notes an unclean election of `leader` in `epoch`.
+pub(super) fn on_unclean_election<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    leader: NodeId,
+    epoch: LeaderEpoch,
+) {
+    let log = case.view.log(ghost.tp, leader);
+    let kept = match (log, ghost.committed_log()) {
+        (Some(log), Some(committed)) => common_end(log, committed).min(ghost.committed_end()),
+        (None, _) | (_, None) => Offset::ZERO,
+    };
+    ghost.excuses.unclean.push(UncleanElection { epoch, kept });
+}
+
+/// An unclean election after the latest commitment is not played out yet: its leader has not begun.
+pub(super) fn is_unclean_election_open(ghost: &Ghost) -> bool {
+    ghost.source().is_some_and(|source| ghost.excuses.is_superseded(source))
+}
+
+/// What excuses the leader of `epoch`: an unclean election came after it, or entries of its time were
+/// judged lost. Such a zombie may still commit and acknowledge, and nobody will keep it.
+pub(super) fn of_epoch(ghost: &Ghost, epoch: LeaderEpoch) -> Option<Excuse> {
+    if ghost.excuses.is_superseded(epoch) {
+        return Some(Excuse::UNCLEAN);
+    }
+    let is_behind = ghost.source().is_some_and(|source| source > epoch);
+    let loss = ghost.excuses.losses.iter().rfind(|loss| is_behind && loss.source >= epoch);
+    loss.map(|loss| loss.excuse)
+}
+
+/// G-8: why the committed entries of `from..to` may be missing under `leader` of an epoch; without
+/// one, why they may be missing everywhere.
+pub(super) fn classify(
+    ghost: &Ghost,
+    from: Offset,
+    to: Offset,
+    leader: Option<(NodeId, LeaderEpoch)>,
+) -> Excuse {
+    let excuses = &ghost.excuses;
+    let committed_in = ghost.source();
+    let by_election = excuses.unclean.iter().any(|election| {
+        Some(election.epoch) > committed_in
+            && leader.is_none_or(|(_, epoch)| election.epoch <= epoch)
+            && election.kept <= from
+    });
+    if by_election {
+        return Excuse::UNCLEAN;
+    }
+    let lost_by_all = ghost
+        .holders_of(from, to)
+        .all(|(from, to, holders)| holders.iter().all(|holder| excuses.has_lost(holder, from, to)));
+    if lost_by_all {
+        Excuse::ALL_HOLDERS
+    } else if leader.is_some_and(|(node, _)| excuses.has_lost(node, from, to)) {
+        Excuse::ONLY_ISR
+    } else {
+        Excuse::NONE
+    }
+}
+
+/// The entries of `from..` are judged lost under `leader` of `epoch`: its log is the truth now.
+pub(super) fn settle(
+    ghost: &mut Ghost,
+    from: Offset,
+    excuse: Excuse,
+    (leader, epoch): (NodeId, LeaderEpoch),
+) {
+    let to = ghost.committed_end();
+    if let Some(source) = ghost.source() {
+        ghost.excuses.losses.push(Loss { from, to, source, excuse });
+    }
+    ghost.rebase(epoch, from, leader);
+    ghost.excuses.forgive(leader);
+}

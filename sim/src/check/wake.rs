@@ -1,0 +1,268 @@
+//! Which note wakes which rule.
+//!
+//! A note says which partition was touched, and often which replica; the rules then look at the
+//! state as it stands after the whole input. The audit wakes every rule for every partition.
+
+use super::cluster::{Case, Cluster};
+use super::ghost::{Ghost, LastRecord};
+use super::verdicts::Verdicts;
+use super::{Checks, agreement, durability, excuses, ghost_mut, insync, reads, shape};
+use kafkalab_core::broker_set::BrokerSet;
+use kafkalab_core::config::{Acks, Variations};
+use kafkalab_core::error_code::ErrorCode;
+use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
+use kafkalab_core::id::NodeId;
+
+impl Checks {
+    /// Wakes the rules that `notes` of an input of `node` touch.
+    pub(super) fn judge<'a, V: Cluster<'a>>(
+        &mut self,
+        case: &Case<'a, V>,
+        node: NodeId,
+        notes: &[Event],
+    ) {
+        for note in notes {
+            match note {
+                Event::Replica(note) => self.on_replica(case, node, note),
+                Event::Controller(note) => self.on_controller(case, node, note),
+                Event::Client(ClientEvent::Delivered { tp, offset, id }) => {
+                    let ghost = ghost_mut(&mut self.ghosts, *tp);
+                    reads::on_delivered(ghost, case, (node, *offset), *id, &mut self.verdicts);
+                }
+                Event::Client(_) => {}
+            }
+        }
+    }
+
+    fn on_replica<'a, V: Cluster<'a>>(
+        &mut self,
+        case: &Case<'a, V>,
+        node: NodeId,
+        note: &ReplicaEvent,
+    ) {
+        let (ghosts, variations, out) = (&mut self.ghosts, &self.variations, &mut self.verdicts);
+        match note {
+            ReplicaEvent::Loaded { tp, .. }
+            | ReplicaEvent::Appended { tp, .. }
+            | ReplicaEvent::Truncated { tp, .. } => {
+                let ghost = ghost_mut(ghosts, *tp);
+                on_log(ghost, case, node, note, variations, out);
+                touched(ghost, case, node, out);
+            }
+            ReplicaEvent::BecameLeader { tp, leader_epoch, .. } => {
+                let ghost = ghost_mut(ghosts, *tp);
+                touched(ghost, case, node, out);
+                agreement::one_leader_per_epoch(ghost, case, (node, *leader_epoch), out);
+                durability::leader_is_complete(ghost, case, out);
+                led(ghost, case, node, variations, out);
+            }
+            ReplicaEvent::BecameFollower { tp, .. } => {
+                touched(ghost_mut(ghosts, *tp), case, node, out);
+            }
+            ReplicaEvent::HighWatermark { tp, as_leader: false, .. } => {
+                let ghost = ghost_mut(ghosts, *tp);
+                touched(ghost, case, node, out);
+                if let Some(replica) = case.view.replica(*tp, node) {
+                    agreement::below_watermark(ghost, case, (node, replica), out);
+                }
+            }
+            ReplicaEvent::HighWatermark { tp, as_leader: true, .. }
+            | ReplicaEvent::IsrProposed { tp, .. }
+            | ReplicaEvent::IsrAdopted { tp, .. }
+            | ReplicaEvent::IsrRefused { tp, .. } => {
+                let ghost = ghost_mut(ghosts, *tp);
+                touched(ghost, case, node, out);
+                led(ghost, case, node, variations, out);
+            }
+            ReplicaEvent::ProduceAnswered { tp, error, acks, body, base_offset } => {
+                if let (ErrorCode::None, Acks::All, Some(base)) = (error, acks, base_offset) {
+                    let ghost = ghost_mut(ghosts, *tp);
+                    durability::on_acknowledged(ghost, case, (node, *base), body, out);
+                }
+            }
+            ReplicaEvent::MetadataPublished { end_offset } => {
+                let marks = shape::marks_mut(&mut self.brokers, node);
+                shape::on_metadata(marks, case, (node, *end_offset), out);
+            }
+            ReplicaEvent::Lifecycle { .. }
+            | ReplicaEvent::Registered { .. }
+            | ReplicaEvent::DuplicateRecognised { .. }
+            | ReplicaEvent::FollowerCounted { .. }
+            | ReplicaEvent::DivergenceFound { .. } => {}
+        }
+    }
+
+    fn on_controller<'a, V: Cluster<'a>>(
+        &mut self,
+        case: &Case<'a, V>,
+        node: NodeId,
+        note: &ControllerEvent,
+    ) {
+        match note {
+            ControllerEvent::Activated { epoch } => {
+                let out = &mut self.verdicts;
+                shape::on_activated(&mut self.quorum_epoch, case, (node, *epoch), out);
+            }
+            ControllerEvent::BrokerRegistered { broker, epoch } => {
+                let marks = shape::marks_mut(&mut self.brokers, *broker);
+                shape::on_registered(marks, case, (*broker, *epoch), &mut self.verdicts);
+            }
+            ControllerEvent::PartitionChanged {
+                tp,
+                leader,
+                leader_epoch,
+                isr,
+                partition_epoch,
+                is_unclean,
+            } => {
+                let ghost = ghost_mut(&mut self.ghosts, *tp);
+                let record = LastRecord {
+                    leader: *leader,
+                    leader_epoch: *leader_epoch,
+                    partition_epoch: *partition_epoch,
+                    isr: *isr,
+                };
+                let unclean = leader.filter(|_| *is_unclean);
+                recorded(ghost, case, record, unclean, &mut self.verdicts);
+                everyone(ghost, case, &self.variations, &mut self.verdicts);
+            }
+            ControllerEvent::BrokerFenced { .. }
+            | ControllerEvent::BrokerUnfenced { .. }
+            | ControllerEvent::BrokerShuttingDown { .. }
+            | ControllerEvent::TopicCreated { .. } => {}
+        }
+    }
+}
+
+/// The log on `node` was loaded, written or cut.
+fn on_log<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    node: NodeId,
+    note: &ReplicaEvent,
+    variations: &Variations,
+    out: &mut Verdicts,
+) {
+    if let ReplicaEvent::Appended { base_offset, leader_epoch, as_leader, body, .. } = note {
+        let place = (node, *base_offset, *leader_epoch);
+        shape::on_appended(ghost, case, place, body, out);
+        if *as_leader {
+            agreement::on_written(ghost, case, place, body, out);
+        } else {
+            let end = base_offset.plus(body.span());
+            agreement::on_copied(ghost, case, (node, end, *leader_epoch), out);
+        }
+        return;
+    }
+    if let ReplicaEvent::Truncated { from, to, leader_epoch, .. } = note {
+        durability::on_truncated(ghost, case, (node, *from, *to), *leader_epoch, out);
+    }
+    if let Some(log) = case.view.log(ghost.tp, node) {
+        ghost.remember_tail(node, case.view.incarnation(node), log);
+    }
+    if let ReplicaEvent::Truncated { .. } = note {
+        everyone(ghost, case, variations, out);
+        durability::acked_is_somewhere(ghost, case, out);
+    }
+}
+
+/// The replica on `node` was touched.
+fn touched<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    node: NodeId,
+    out: &mut Verdicts,
+) {
+    if let Some(replica) = case.view.replica(ghost.tp, node) {
+        shape::on_touched(ghost, case, (node, replica), out);
+    }
+}
+
+/// The watermark or the in-sync set of the leader on `node` was touched.
+fn led<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    node: NodeId,
+    variations: &Variations,
+    out: &mut Verdicts,
+) {
+    let Some(replica) = case.view.replica(ghost.tp, node) else { return };
+    if replica.leadership().is_none() {
+        return;
+    }
+    let standing = agreement::standing(ghost, case, (node, replica));
+    durability::commit(ghost, case, (node, replica), &standing, out);
+    agreement::in_sync_replicas_hold(ghost, case, (node, replica), &standing, out);
+    insync::watermark_is_covered(ghost, case, (node, replica), &standing, out);
+    insync::maximal_contains_committed(ghost, case, (node, replica), variations, out);
+    let is_all =
+        ghost.source() == replica.leader_epoch() && ghost.committed_end() == standing.watermark;
+    let holders = if is_all { standing.holders } else { BrokerSet::EMPTY };
+    insync::candidates_are_complete(ghost, case, holders, out);
+    durability::leader_is_complete(ghost, case, out);
+}
+
+/// Something changed that concerns all replicas of a partition.
+fn everyone<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    variations: &Variations,
+    out: &mut Verdicts,
+) {
+    for place in 0..ghost.seats.len() {
+        let node = ghost.seats[place].node;
+        led(ghost, case, node, variations, out);
+    }
+    insync::candidates_are_complete(ghost, case, BrokerSet::EMPTY, out);
+}
+
+/// The controller committed `record`; `unclean` is the leader it elected from outside the ISR.
+fn recorded<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    record: LastRecord,
+    unclean: Option<NodeId>,
+    out: &mut Verdicts,
+) {
+    if ghost.seats.is_empty()
+        && let Some(known) = case.record(ghost.tp)
+    {
+        for replica in known.replicas.iter() {
+            ghost.seat_mut(*replica, case.view.incarnation(*replica));
+        }
+    }
+    let before = ghost.last_record.map_or(BrokerSet::EMPTY, |last| last.isr);
+    for joined in record.isr.minus(before).iter() {
+        if let Some(registration) = case.image.brokers.get(&joined) {
+            ghost.excuses.on_joined(joined, registration.incarnation);
+        }
+    }
+    if let Some(leader) = unclean {
+        excuses::on_unclean_election(ghost, case, leader, record.leader_epoch);
+    }
+    insync::leader_is_in_sync(ghost, case, record, out);
+    shape::on_record(ghost, case, record, out);
+}
+
+/// Everything about one partition, touched or not.
+pub(super) fn audit<'a, V: Cluster<'a>>(
+    ghost: &mut Ghost,
+    case: &Case<'a, V>,
+    variations: &Variations,
+    out: &mut Verdicts,
+) {
+    for place in 0..ghost.seats.len() {
+        let node = ghost.seats[place].node;
+        let Some(replica) = case.view.replica(ghost.tp, node) else { continue };
+        shape::on_touched(ghost, case, (node, replica), out);
+        shape::walk(ghost, case, (node, replica), out);
+        let log = replica.log().file();
+        if let Some(epoch) = log.last_epoch() {
+            agreement::matches_its_epoch(ghost, case, (node, log, epoch), out);
+        }
+        agreement::below_watermark(ghost, case, (node, replica), out);
+    }
+    everyone(ghost, case, variations, out);
+    durability::leader_is_complete(ghost, case, out);
+    durability::acked_is_somewhere(ghost, case, out);
+}
