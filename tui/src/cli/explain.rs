@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use kafkalab_core::id::RecordId;
 use kafkalab_sim::biography::Biography;
+use kafkalab_sim::check::INVARIANTS;
 use kafkalab_sim::cluster::shown;
 use kafkalab_sim::host::default_host;
 use kafkalab_sim::remedy::{self, Remedy};
@@ -48,6 +49,14 @@ fn term(word: &str, common: &Common, streams: &mut Streams) -> io::Result<Exit> 
     if let Some(term) = glossary::find(word) {
         for line in glossary::show(term, lang, streams.columns) {
             writeln!(streams.out, "{line}")?;
+        }
+        return Ok(Exit::Pass);
+    }
+    let invariant = INVARIANTS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
+    if let Some((name, text)) = invariant {
+        writeln!(streams.out, "{name}")?;
+        for line in wrap(text, streams.columns.saturating_sub(2)) {
+            writeln!(streams.out, "  {line}")?;
         }
         return Ok(Exit::Pass);
     }
