@@ -99,7 +99,7 @@ mod tests {
         let args = Args::try_parse_from(line.split_whitespace()).expect("a good command");
         let err = Buffer::default();
         let (out, err_too) = (Box::new(out.clone()), Box::new(err.clone()));
-        let exit = dispatch_to(&args, &mut Streams { out, err: err_too, width: 100 });
+        let exit = dispatch_to(&args, &mut Streams { out, err: err_too, width: 100, columns: 80 });
         (exit, err.text())
     }
 

@@ -49,7 +49,7 @@ pub(super) fn print_reasons(
             writeln!(streams.out, "FAIL  {text}  {fault}{suffix}: {seen}")?;
         }
         let is_shown =
-            |one: &&Broken| !one.is_excused && !(is_quiet && one.class != Class::Violation);
+            |one: &&Broken| !one.is_excused && (!is_quiet || one.class == Class::Violation);
         for one in column.verdict.broken.iter().filter(is_shown) {
             let (word, kind) = match one.class {
                 Class::Violation => ("FAIL", "violation"),
