@@ -32,9 +32,8 @@ const SIM: &[&[&str]] = &[
     &["story", "quiet"],
     &["recording"],
     &["lab"],
-    &["verdict", "chaos"],
-    &["remedy", "storyline", "run"],
-    &["biography"],
+    &["verdict", "biography", "chaos", "run"],
+    &["storyline", "remedy"],
 ];
 
 /// What the three sides of the network may know of each other: nothing but the protocol.
@@ -133,7 +132,7 @@ fn check_layers(folder: &str, layers: &[&[&str]]) {
                 Some(other) if other < own => {}
                 Some(_) => wrong.push(format!("{folder}/{name} imports `{import}` from above")),
                 None => {
-                    wrong.push(format!("{folder}/{name} imports `{import}`, which has no layer"))
+                    wrong.push(format!("{folder}/{name} imports `{import}`, which has no layer"));
                 }
             }
         }

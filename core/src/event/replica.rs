@@ -49,7 +49,7 @@ pub enum ReplicaEvent {
         log_end_offset: Offset,
         /// Its high watermark, from the checkpoint.
         high_watermark: Offset,
-        /// Bytes were cut off because they were damaged or lost.
+        /// The former life ended in good order and left its marker (L-71).
         was_clean: bool,
     },
     /// A replica leads, in an epoch that is new to it.

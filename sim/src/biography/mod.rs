@@ -38,6 +38,8 @@ pub struct Biography {
     pub stands_at: Option<Offset>,
     /// The brokers that have it at the end, on their disks if they are down.
     pub holders: BrokerSet,
+    /// Those of them that are down.
+    pub down: BrokerSet,
     /// How it was lost; `None` if it was not.
     pub loss: Option<Loss>,
 }
@@ -51,8 +53,10 @@ pub struct Moment {
     pub entry: usize,
     /// What.
     pub what: Scene,
-    /// The brokers that have the record afterwards.
+    /// The brokers that have the record afterwards, on their disks if they are down.
     pub holders: BrokerSet,
+    /// Those of them that are down.
+    pub down: BrokerSet,
     /// The high watermark of the partition's leader at that moment, as far as anyone saw it.
     pub high_watermark: Option<Offset>,
 }
@@ -215,6 +219,11 @@ pub enum Loss {
         /// It died first, rather than being replaced alive.
         has_died: bool,
     },
+    /// A disk did not keep it, and its broker was elected.
+    ForgottenByLeader {
+        /// That broker.
+        leader: NodeId,
+    },
     /// Several had it; the leader that was elected did not.
     NotOnLeader {
         /// That leader.
@@ -240,6 +249,7 @@ impl Biography {
             processed: row.processed,
             stands_at: trail.stands_at(lab, row),
             holders: trail.holders(),
+            down: trail.down(),
             moments: trail.moments,
             loss: None,
         };
@@ -253,12 +263,15 @@ impl Biography {
         if row.places.is_empty() {
             return Loss::NeverAppended;
         }
-        let mut died = BrokerSet::EMPTY;
+        let (mut died, mut forgot) = (BrokerSet::EMPTY, BrokerSet::EMPTY);
         let mut before = BrokerSet::EMPTY;
         for moment in &self.moments {
             match &moment.what {
                 Scene::Leads { on, is_unclean: true, has_it: false, .. } => {
                     return Loss::Unclean { leader: *on };
+                }
+                Scene::Leads { on, has_it: false, .. } if forgot.contains(*on) => {
+                    return Loss::ForgottenByLeader { leader: *on };
                 }
                 Scene::Leads { on, has_it: false, .. } if before.len() > 1 => {
                     return Loss::NotOnLeader { leader: *on };
@@ -267,11 +280,12 @@ impl Biography {
                     let on = before.iter().next().expect("not empty");
                     return Loss::Alone { on, has_died: died.contains(on) };
                 }
+                Scene::Forgotten { on } => forgot = forgot.with(*on),
                 Scene::Told { ended, .. } => {
                     let brokers = ended.iter().copied();
-                    died = brokers.filter(is_broker).fold(died, BrokerSet::with);
+                    died = brokers.filter(|node| is_broker(*node)).fold(died, BrokerSet::with);
                 }
-                Scene::Ended { node } if is_broker(node) => died = died.with(*node),
+                Scene::Ended { node } if is_broker(*node) => died = died.with(*node),
                 _ => {}
             }
             before = moment.holders;
@@ -280,6 +294,48 @@ impl Biography {
     }
 }
 
-fn is_broker(node: &NodeId) -> bool {
+fn is_broker(node: NodeId) -> bool {
     node.kind() == kafkalab_core::id::NodeKind::Broker
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::default_host;
+    use crate::run::{How, run};
+    use crate::scenario::{LoadOptions, builtin, load};
+    use std::sync::Arc;
+
+    /// Lesson 02 in one variant, and the life of its record `#n`.
+    fn life(variant: &str, n: u32) -> Biography {
+        let lesson = builtin::find("02").expect("embedded");
+        let options = LoadOptions { variant: Some(variant.to_owned()), ..LoadOptions::default() };
+        let loaded = load("02", lesson.text.as_bytes(), &options).expect("a good lesson");
+        let plan = Arc::new(loaded.scenario.variants[0].plan.clone());
+        let how = How { host: default_host(), is_recorded: true };
+        let lab = run(&plan, how, &Arc::default()).expect("no crash");
+        Biography::of(&lab, RecordId { producer: plan.clients[0].node, n }).expect("it was sent")
+    }
+
+    #[test]
+    fn a_record_that_only_the_dead_leader_had_is_lost() {
+        let life = life("acks-1", 3);
+        assert_eq!(life.fate, Fate::Lost);
+        let b1 = NodeId::broker(1);
+        assert_eq!(life.loss, Some(Loss::Alone { on: b1, has_died: true }));
+        assert_eq!((life.stands_at, life.holders), (None, BrokerSet::EMPTY));
+        let killed = life.moments.iter().find_map(|moment| match &moment.what {
+            Scene::Told { ended, .. } if !ended.is_empty() => Some((ended.clone(), moment.holders)),
+            _ => None,
+        });
+        assert_eq!(killed, Some((vec![b1], BrokerSet::of(b1))));
+    }
+
+    #[test]
+    fn a_record_that_everybody_has_is_safe_and_its_copies_are_counted() {
+        let life = life("acks-all", 0);
+        assert_eq!((life.fate, life.loss), (Fate::Ok, None));
+        assert_eq!((life.stands_at, life.holders.len()), (Some(Offset::ZERO), 3));
+        assert!(life.moments.is_sorted_by_key(|moment| (moment.at, moment.entry)));
+    }
 }

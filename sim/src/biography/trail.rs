@@ -8,7 +8,9 @@ use crate::scenario::action::Action;
 use crate::scenario::plan::Plan;
 use crate::story::Told;
 use kafkalab_core::broker_set::BrokerSet;
+use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
+use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
 use kafkalab_core::id::{NodeId, RecordId, TopicPartition};
 use kafkalab_core::protocol::{ApiKey, Direction};
@@ -31,6 +33,7 @@ struct Replica {
 }
 
 /// The state while following, and the moments found.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the record")]
 pub(super) struct Trail<'a> {
     plan: &'a Plan,
     id: RecordId,
@@ -79,6 +82,16 @@ impl<'a> Trail<'a> {
         self.replicas.iter().filter(|(_, replica)| has_it(replica)).map(|(node, _)| *node).collect()
     }
 
+    /// Those of them that are down.
+    pub(super) fn down(&self) -> BrokerSet {
+        let is_down = |replica: &Replica| !replica.on_disk.is_empty();
+        self.replicas
+            .iter()
+            .filter(|(_, replica)| is_down(replica))
+            .map(|(node, _)| *node)
+            .collect()
+    }
+
     /// Its offset in the final log.
     pub(super) fn stands_at(&self, lab: &Lab, row: &Row) -> Option<Offset> {
         let tp = row.tp?;
@@ -90,8 +103,8 @@ impl<'a> Trail<'a> {
     fn push(&mut self, entry: &Entry, n: usize, what: Scene) {
         let high_watermark = self.leader.and_then(|leader| self.replicas.get(&leader));
         let high_watermark = high_watermark.map(|replica| replica.high_watermark);
-        let holders = self.holders();
-        self.moments.push(Moment { at: entry.at, entry: n, what, holders, high_watermark });
+        let (at, holders, down) = (entry.at, self.holders(), self.down());
+        self.moments.push(Moment { at, entry: n, what, holders, down, high_watermark });
     }
 
     fn take(&mut self, entries: &[Entry], n: usize) {
@@ -185,8 +198,11 @@ impl<'a> Trail<'a> {
             {
                 self.push(entry, n, Scene::Recognised { on: node });
             }
-            ReplicaEvent::ProduceAnswered { tp, error, body, .. }
-                if *tp == mine && self.is_in(body) =>
+            // With acks=0 nothing is sent back: an answer of success is none.
+            ReplicaEvent::ProduceAnswered { tp, error, acks, body, .. }
+                if *tp == mine
+                    && (*acks != Acks::None || *error != ErrorCode::None)
+                    && self.is_in(body) =>
             {
                 self.push(entry, n, Scene::Answered { on: node, error: *error });
             }
@@ -296,7 +312,9 @@ impl<'a> Trail<'a> {
         }
         let from = std::mem::replace(&mut self.isr, *isr);
         self.is_unclean = *is_unclean;
-        let is_news = leader.is_none() || (from != *isr && !self.is_committed);
+        // Who is in sync matters as long as somebody has the record and it is not committed.
+        let is_open = !self.is_committed && !self.holders().is_empty();
+        let is_news = leader.is_none() || (from != *isr && is_open);
         if self.was_called && is_news {
             self.push(entry, n, Scene::Isr { from, to: *isr, leader: *leader });
         }
@@ -311,7 +329,7 @@ impl<'a> Trail<'a> {
         let hosts = |node: NodeId| {
             (0..count).any(|r| 1 + (tp.partition + r) % brokers == u32::from(node.number()))
         };
-        node == self.id.producer || (is_broker(&node) && hosts(node))
+        node == self.id.producer || (is_broker(node) && hosts(node))
     }
 
     fn on_boot(&mut self, entry: &Entry, n: usize, node: NodeId) {
@@ -321,7 +339,7 @@ impl<'a> Trail<'a> {
     }
 
     fn on_end(&mut self, entry: &Entry, n: usize, node: NodeId) {
-        if is_broker(&node) {
+        if is_broker(node) {
             let replica = self.replica(node);
             replica.on_disk = std::mem::take(&mut replica.at);
         }

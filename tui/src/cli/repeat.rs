@@ -66,7 +66,7 @@ fn take_apart(
                 (before.is_empty() || before.ends_with(' ')).then_some((before.trim_end(), value))
             });
             if let Some((before, value)) = own {
-                chosen = value.to_owned();
+                value.clone_into(&mut chosen);
                 rest = (!before.is_empty()).then(|| before.to_owned());
             }
         }
@@ -79,7 +79,7 @@ fn take_apart(
 /// The members of a list, separated by commas outside of all brackets.
 fn members(values: &str) -> Vec<&str> {
     let mut depth = 0_i32;
-    let mut is_between = |sign: char| {
+    let is_between = |sign: char| {
         match sign {
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth -= 1,
@@ -87,7 +87,7 @@ fn members(values: &str) -> Vec<&str> {
         }
         sign == ',' && depth == 0
     };
-    values.split(|sign| is_between(sign)).map(str::trim).collect()
+    values.split(is_between).map(str::trim).collect()
 }
 
 /// One word for a shell: as it is where that is safe, else in single quotes.

@@ -13,7 +13,7 @@ use super::{Narrator, Sentence, has_one, keeps, settings};
 
 pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
     let producer = to.node(life.id.producer);
-    let copies = copies(moment.holders);
+    let copies = copies(moment.holders, moment.down);
     match &moment.what {
         Scene::Called => Sentence::plain(format!("the application gave it to {producer}")),
         Scene::Sent { to: broker, attempt } => {
@@ -121,7 +121,7 @@ fn answered(on: &str, error: ErrorCode, acks: Acks) -> Sentence {
     let text = match (error, acks) {
         (ErrorCode::None, Acks::Leader) => format!("{on} acked it: acks=1 asks the leader only"),
         (ErrorCode::None, Acks::All) => format!("{on} acked it: every in-sync replica has it"),
-        (ErrorCode::None, Acks::None) => format!("{on} does not answer: acks=0"),
+        (error, Acks::None) => format!("{on} refused it ({error}) and tells nobody: acks=0"),
         (error, _) => format!("{on} answered {error}"),
     };
     Sentence::plain(text)
@@ -135,12 +135,16 @@ fn acked(producer: &str, acks: Acks, high_watermark: Option<Offset>) -> Sentence
     Sentence::with(format!("{producer} got the ack"), state)
 }
 
-/// `b1 only`, `on b1 b2`, `on no broker`.
-fn copies(holders: BrokerSet) -> String {
-    match has_one(holders) {
-        Some(one) => format!("{one} only"),
-        None if holders.is_empty() => "no broker has it".to_owned(),
-        None => format!("on {holders}"),
+/// `b1 only`, `on b1 b2`, `on b2, b1's disk` (b1 is down), `no broker has it`.
+fn copies(holders: BrokerSet, down: BrokerSet) -> String {
+    let up = holders.minus(down);
+    match (has_one(up), down.is_empty()) {
+        _ if holders.is_empty() => "no broker has it".to_owned(),
+        (Some(one), true) => format!("{one} only"),
+        (_, true) => format!("on {up}"),
+        (_, false) if up.is_empty() => format!("only on the disk of {down}"),
+        (_, false) if down.len() == 1 => format!("on {up}, {down}'s disk"),
+        (_, false) => format!("on {up}, disks of {down}"),
     }
 }
 
@@ -164,7 +168,7 @@ pub(super) const fn word(fate: Fate) -> &'static str {
 }
 
 pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
-    let (producer, holders) = (to.node(life.id.producer), copies(life.holders));
+    let (producer, holders) = (to.node(life.id.producer), copies(life.holders, life.down));
     let read = match (life.delivered, life.processed) {
         (0, _) => "no consumer read it".to_owned(),
         (_, 0) => "a consumer read it".to_owned(),
@@ -176,7 +180,9 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
     match life.fate {
         Fate::Lost => {
             let why = life.loss.map(|which| loss(life, which)).unwrap_or_default();
-            format!("Lost: {producer} was told that it is safe, but {}.", it(&why))
+            let belief =
+                if life.acks == Acks::None { "takes it for written" } else { "has its ack" };
+            format!("Lost: {producer} {belief}, but {}.", it(&why))
         }
         Fate::Ok => format!("Safe: it stands {place}; {read}."),
         Fate::AtRisk => format!("At risk: acked, but not below the high watermark; {holders}."),
@@ -197,16 +203,17 @@ fn it(why: &str) -> String {
 pub(super) fn loss(life: &Biography, loss: Loss) -> String {
     let nobody = life.acks == Acks::None;
     match loss {
-        Loss::NeverAppended => "they were in no log: acks=0 asks nobody".to_owned(),
+        Loss::NeverAppended => "no leader ever had them".to_owned(),
         Loss::Unclean { leader } => {
             format!("{leader} was elected from outside the ISR, without them")
         }
-        Loss::Alone { on, has_died: true } if nobody => {
-            format!("{on} alone had them and died; acks=0 asks nobody")
-        }
+        Loss::Alone { on, has_died: true } if nobody => format!("only {on} had them, and died"),
         Loss::Alone { on, has_died: true } => format!("{on} acked them alone and died"),
         Loss::Alone { on, has_died: false } => {
             format!("{on} alone had them and was replaced as leader")
+        }
+        Loss::ForgottenByLeader { leader } => {
+            format!("{leader} became leader after its disk had lost them")
         }
         Loss::NotOnLeader { leader } => format!("{leader} became leader without them"),
         Loss::Forgotten => "no disk kept them".to_owned(),
@@ -220,9 +227,13 @@ pub(super) fn remedy(remedy: Option<&Remedy>, variant: Option<&str>) -> String {
     let settings = settings(remedy, " and ");
     let variant = variant.map(|name| format!(" (variant {name})")).unwrap_or_default();
     if keeps(remedy) {
-        format!("Would have survived with: {settings}{variant}. Tried: the same run keeps it.")
+        format!(
+            "Would have survived with: {settings}{variant}. Tried: with it, the same run keeps the record."
+        )
     } else {
-        format!("Would not be lost with: {settings}{variant}. Tried: its producer is told instead.")
+        format!(
+            "Would not be lost with: {settings}{variant}. Tried: with it, the producer is told that it failed."
+        )
     }
 }
 

@@ -204,7 +204,7 @@ fn replica_en(to: Narrator<'_>, event: &ReplicaEvent) -> String {
         ReplicaEvent::Lifecycle { to: state } => format!("is {}", state_en(*state)),
         ReplicaEvent::Registered { epoch } => format!("is registered, broker epoch {epoch}"),
         ReplicaEvent::Loaded { tp, log_end_offset, high_watermark, was_clean } => {
-            let how = if *was_clean { "" } else { ", damaged end cut off" };
+            let how = if *was_clean { "" } else { ", after an unclean shutdown" };
             format!("loads {}: LEO {log_end_offset}, HW {high_watermark}{how}", to.tp(*tp))
         }
         ReplicaEvent::BecameLeader { tp, leader_epoch, epoch_start, high_watermark } => format!(
@@ -256,7 +256,7 @@ fn replica_en(to: Narrator<'_>, event: &ReplicaEvent) -> String {
 const fn state_en(state: LifecycleState) -> &'static str {
     match state {
         LifecycleState::Starting => "starting",
-        LifecycleState::Recovery => "reading the metadata",
+        LifecycleState::Recovery => "recovering, still fenced",
         LifecycleState::Running => "running",
         LifecycleState::PendingControlledShutdown => "handing its leaderships over",
         LifecycleState::ShuttingDown => "shutting down",
@@ -358,7 +358,7 @@ fn replica_ko(to: Narrator<'_>, event: &ReplicaEvent) -> String {
         ReplicaEvent::Lifecycle { to: state } => state_ko(*state).to_owned(),
         ReplicaEvent::Registered { epoch } => format!("등록됐다, 브로커 에포크 {epoch}"),
         ReplicaEvent::Loaded { tp, log_end_offset, high_watermark, was_clean } => {
-            let how = if *was_clean { "" } else { ", 손상된 끝을 잘랐다" };
+            let how = if *was_clean { "" } else { ", 비정상 종료 뒤" };
             let tp = object(&to.tp(*tp));
             format!("{tp} 불러온다: LEO {log_end_offset}, HW {high_watermark}{how}")
         }
@@ -411,7 +411,7 @@ fn replica_ko(to: Narrator<'_>, event: &ReplicaEvent) -> String {
 const fn state_ko(state: LifecycleState) -> &'static str {
     match state {
         LifecycleState::Starting => "시작하는 중",
-        LifecycleState::Recovery => "메타데이터를 읽는 중",
+        LifecycleState::Recovery => "복구 중, 아직 펜싱 상태",
         LifecycleState::Running => "가동 중",
         LifecycleState::PendingControlledShutdown => "리더를 넘겨주는 중",
         LifecycleState::ShuttingDown => "종료하는 중",

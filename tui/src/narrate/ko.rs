@@ -14,14 +14,16 @@ use super::{Narrator, Sentence, has_one, keeps, settings};
 
 pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
     let producer = to.node(life.id.producer);
-    let copies = copies(moment.holders);
+    let copies = copies(moment.holders, moment.down);
     match &moment.what {
         Scene::Called => Sentence::plain(format!("애플리케이션이 {producer}에 넘겼다")),
         Scene::Sent { to: broker, attempt } => {
             let broker = broker.map_or("리더".to_owned(), |broker| to.node(broker));
-            let again =
-                if *attempt > 1 { format!(" 다시({attempt}번째)") } else { String::new() };
-            Sentence::plain(format!("{} {broker}에{again} 보냈다", subject(&producer)))
+            let (again, nth) = match attempt {
+                1 => ("", String::new()),
+                n => (" 다시", format!(" ({n}번째 시도)")),
+            };
+            Sentence::plain(format!("{} {broker}에{again} 보냈다{nth}", subject(&producer)))
         }
         Scene::Appended { on, offset, epoch } => {
             let on = subject(&to.node(*on));
@@ -135,7 +137,7 @@ fn answered(on: &str, error: ErrorCode, acks: Acks) -> Sentence {
     let text = match (error, acks) {
         (ErrorCode::None, Acks::Leader) => format!("{on} ack를 보냈다: acks=1은 리더만 확인한다"),
         (ErrorCode::None, Acks::All) => format!("{on} ack를 보냈다: ISR 모두가 가졌다"),
-        (ErrorCode::None, Acks::None) => format!("{on} 응답하지 않는다: acks=0"),
+        (error, Acks::None) => format!("{on} 거절했고({error}) 알리지 않는다: acks=0"),
         (error, _) => format!("{on} {error} 오류로 응답했다"),
     };
     Sentence::plain(text)
@@ -152,11 +154,14 @@ fn acked(producer: &str, acks: Acks, high_watermark: Option<Offset>) -> Sentence
     Sentence::with(format!("{producer} ack를 받았다"), state)
 }
 
-fn copies(holders: BrokerSet) -> String {
-    match has_one(holders) {
-        Some(one) => format!("{one}에만 있다"),
-        None if holders.is_empty() => "어느 브로커에도 없다".to_owned(),
-        None => format!("{holders}에 있다"),
+fn copies(holders: BrokerSet, down: BrokerSet) -> String {
+    let up = holders.minus(down);
+    match (has_one(up), down.is_empty()) {
+        _ if holders.is_empty() => "어느 브로커에도 없다".to_owned(),
+        (Some(one), true) => format!("{one}에만 있다"),
+        (_, true) => format!("{up}에 있다"),
+        (_, false) if up.is_empty() => format!("{down}의 디스크에만 있다"),
+        (_, false) => format!("{up}, {down} 디스크"),
     }
 }
 
@@ -185,7 +190,7 @@ pub(super) const fn word(fate: Fate) -> &'static str {
 }
 
 pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
-    let (producer, holders) = (to.node(life.id.producer), copies(life.holders));
+    let (producer, holders) = (to.node(life.id.producer), copies(life.holders, life.down));
     let read = match (life.delivered, life.processed) {
         (0, _) => "읽은 컨슈머는 없다".to_owned(),
         (_, 0) => "컨슈머가 읽었다".to_owned(),
@@ -198,7 +203,12 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
     match life.fate {
         Fate::Lost => {
             let why = life.loss.map(|which| loss(life, which)).unwrap_or_default();
-            format!("유실: {producer} 안전하다는 말을 들었지만, {why}.")
+            let belief = if life.acks == Acks::None {
+                "보낸 것으로 안다"
+            } else {
+                "ack를 받았다"
+            };
+            format!("유실: {why}. 그래도 {producer} {belief}.")
         }
         Fate::Ok => format!("안전: {place}. {read}."),
         Fate::AtRisk => {
@@ -214,20 +224,21 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
 pub(super) fn loss(life: &Biography, loss: Loss) -> String {
     let nobody = life.acks == Acks::None;
     match loss {
-        Loss::NeverAppended => {
-            "어느 로그에도 기록된 적이 없다(acks=0은 확인하지 않는다)".to_owned()
-        }
+        Loss::NeverAppended => "어느 리더도 쓴 적이 없다".to_owned(),
         Loss::Unclean { leader } => {
             format!("레코드가 없는 {} ISR 밖에서 리더로 선출됐다", subject(&leader.to_string()))
         }
         Loss::Alone { on, has_died: true } if nobody => {
-            format!("{on}에만 있었는데 그 브로커가 죽었다(acks=0은 확인하지 않는다)")
+            format!("{on}에만 있었는데 {} 죽었다", subject(&on.to_string()))
         }
         Loss::Alone { on, has_died: true } => {
             format!("{} 혼자 갖고 ack를 보낸 뒤 죽었다", subject(&on.to_string()))
         }
         Loss::Alone { on, has_died: false } => {
             format!("{on}에만 있었는데 리더가 바뀌었다")
+        }
+        Loss::ForgottenByLeader { leader } => {
+            format!("디스크에서 레코드를 잃은 {} 리더가 됐다", subject(&leader.to_string()))
         }
         Loss::NotOnLeader { leader } => {
             format!("레코드가 없는 {} 리더가 됐다", subject(&leader.to_string()))
@@ -243,9 +254,11 @@ pub(super) fn remedy(remedy: Option<&Remedy>, variant: Option<&str>) -> String {
     let settings = settings(remedy, ", ");
     let variant = variant.map(|name| format!(" (변형 {name})")).unwrap_or_default();
     if keeps(remedy) {
-        format!("지킬 수 있었던 설정: {settings}{variant}. 같은 실행에 적용하니 레코드가 남았다.")
+        format!("지킬 수 있었던 설정: {settings}{variant}. 적용해 다시 실행하니 레코드가 남았다.")
     } else {
-        format!("유실을 막는 설정: {settings}{variant}. 적용하니 프로듀서가 실패를 통보받았다.")
+        format!(
+            "유실을 막는 설정: {settings}{variant}. 적용해 다시 실행하니 프로듀서가 실패를 통보받았다."
+        )
     }
 }
 

@@ -11,6 +11,7 @@ mod particle;
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::id::{NodeId, RecordId, TopicPartition};
 use kafkalab_sim::biography::{Biography, Loss, Moment};
+use kafkalab_sim::ledger::Fate;
 use kafkalab_sim::remedy::{Effect, Remedy, Setting};
 use kafkalab_sim::scenario::{Lang, Plan};
 use kafkalab_sim::story::Told;
@@ -54,6 +55,14 @@ impl Narrator<'_> {
         match self.lang {
             Lang::En => en::moment(self, life, moment),
             Lang::Ko => ko::moment(self, life, moment),
+        }
+    }
+
+    /// The record's fate as one word of a headline.
+    pub const fn word(self, fate: Fate) -> &'static str {
+        match self.lang {
+            Lang::En => en::word(fate),
+            Lang::Ko => ko::word(fate),
         }
     }
 

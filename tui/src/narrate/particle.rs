@@ -26,7 +26,7 @@ pub(super) fn object(name: &str) -> String {
 fn ends_in_consonant(name: &str) -> bool {
     const HANGUL: std::ops::RangeInclusive<u32> = 0xAC00..=0xD7A3;
     match name.trim_end_matches([')', ']', '}', '"']).chars().last() {
-        Some(last) if HANGUL.contains(&(last as u32)) => (last as u32 - 0xAC00) % 28 != 0,
+        Some(last) if HANGUL.contains(&(last as u32)) => !(last as u32 - 0xAC00).is_multiple_of(28),
         Some('0' | '1' | '3' | '6' | '7' | '8' | 'l' | 'm' | 'n') => true,
         _ => false,
     }

@@ -34,8 +34,13 @@ pub(super) fn diagnose(
     streams.diagnose(&found)
 }
 
-/// One line per broken promise, broken invariant, stuck or impossible run.
-pub(super) fn print_reasons(columns: &[Column], streams: &mut Streams) -> io::Result<()> {
+/// One line per broken promise, broken invariant, stuck or impossible run. What a setting allows is
+/// a note, and left out if only the verdict is wanted.
+pub(super) fn print_reasons(
+    columns: &[Column],
+    is_quiet: bool,
+    streams: &mut Streams,
+) -> io::Result<()> {
     for column in columns {
         let suffix = column.suffix();
         for (promise, judged) in column.broken() {
@@ -43,7 +48,9 @@ pub(super) fn print_reasons(columns: &[Column], streams: &mut Streams) -> io::Re
             let seen = observed(column, promise, judged);
             writeln!(streams.out, "FAIL  {text}  {fault}{suffix}: {seen}")?;
         }
-        for one in column.verdict.broken.iter().filter(|one| !one.is_excused) {
+        let is_shown =
+            |one: &&Broken| !one.is_excused && (!is_quiet || one.class == Class::Violation);
+        for one in column.verdict.broken.iter().filter(is_shown) {
             let (word, kind) = match one.class {
                 Class::Violation => ("FAIL", "violation"),
                 Class::Expected => ("note", "expected"),

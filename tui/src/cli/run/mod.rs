@@ -84,7 +84,6 @@ impl Work<'_> {
                 for column in columns {
                     timeline::print(column, lang, common.verbose, streams)?;
                 }
-                writeln!(streams.out)?;
             }
             sentence::print(columns, lang, self.stop, streams)?;
             streams.out.flush()?;
@@ -118,7 +117,7 @@ impl Work<'_> {
 /// The last lines: what was broken, the sum, the command.
 fn sum_up(columns: &[Column], asked: Asked<'_>, streams: &mut Streams) -> io::Result<()> {
     let is_quiet = asked.common.quiet;
-    failure::print_reasons(columns, streams)?;
+    failure::print_reasons(columns, is_quiet, streams)?;
     let is_good = columns.iter().all(|column| column.verdict.status == Status::Pass);
     if is_good || !is_quiet {
         failure::print_sum(columns, streams)?;

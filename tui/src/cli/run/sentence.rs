@@ -30,22 +30,22 @@ pub(super) fn print(
     stop: &Arc<AtomicBool>,
     streams: &mut Streams,
 ) -> io::Result<()> {
-    let heads = columns.iter().filter_map(|column| column.name.as_ref()).map(|name| name.width());
-    let indent = heads.max().map_or(0, |width| width + 3);
-    let mut is_any = false;
+    let mut texts = Vec::new();
     for column in columns {
-        for text in about(column, lang, stop) {
-            let name = column.name.clone().unwrap_or_default();
-            let head = format!("{name}{}", " ".repeat(indent - name.width()));
-            let room = streams.columns.saturating_sub(indent).max(20);
-            for (n, line) in wrap(&text, room).iter().enumerate() {
-                let head = if n == 0 { head.clone() } else { " ".repeat(indent) };
-                writeln!(streams.out, "{head}{line}")?;
-            }
-            is_any = true;
+        let name = column.name.clone().unwrap_or_default();
+        texts.extend(about(column, lang, stop).into_iter().map(|text| (name.clone(), text)));
+    }
+    let widest = texts.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
+    let indent = if widest == 0 { 0 } else { widest + 3 };
+    for (name, text) in &texts {
+        let head = format!("{name}{}", " ".repeat(indent - name.width()));
+        let room = streams.columns.saturating_sub(indent).max(20);
+        for (n, line) in wrap(text, room).iter().enumerate() {
+            let head = if n == 0 { head.clone() } else { " ".repeat(indent) };
+            writeln!(streams.out, "{head}{line}")?;
         }
     }
-    if is_any { writeln!(streams.out) } else { Ok(()) }
+    if texts.is_empty() { Ok(()) } else { writeln!(streams.out) }
 }
 
 fn about(column: &Column, lang: Lang, stop: &Arc<AtomicBool>) -> Vec<String> {

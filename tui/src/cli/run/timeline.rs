@@ -25,7 +25,7 @@ pub(super) fn print(
     streams: &mut Streams,
 ) -> io::Result<()> {
     if let Some(name) = &column.name {
-        writeln!(streams.out, "\n{name}")?;
+        writeln!(streams.out, "{name}")?;
     }
     let plan = column.plan();
     let narrator = Narrator { plan, lang };
@@ -46,7 +46,7 @@ pub(super) fn print(
     if hidden > 0 {
         page.silence(end.since(last), hidden, streams)?;
     }
-    writeln!(streams.out, "{}  .", stamp(end))
+    writeln!(streams.out, "{}  .\n", stamp(end))
 }
 
 /// How lines are laid out.
