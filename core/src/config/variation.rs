@@ -6,7 +6,8 @@
 use super::setting::settings;
 
 settings! {
-    /// Which protections are on. All `true` is Kafka 4.1 (with eligible leader replicas off).
+    /// Which protections are on. The default is Kafka 4.1 (with eligible leader replicas off): all
+    /// are, but for the one that no release has.
     Variations {
         /// A replica refuses fetches of another leader epoch (KIP-320, since 2.1).
         fetch_epoch_fencing: bool = true, "fetch.replica_epoch_fencing";
@@ -34,5 +35,11 @@ settings! {
         /// A new leader writes down where its epoch starts even before it appends
         /// (KAFKA-7415, since 2.1).
         record_epoch_on_election: bool = true, "epoch.record_on_election";
+        /// A metadata record that says what the leader knows already from the answer to its last
+        /// proposal does not end a newer proposal. In Kafka it does (`Partition.makeLeader` resets
+        /// the state at an equal partition epoch): if the controller then commits the newer one,
+        /// the leader does not wait for the new member until the next record reaches it, and what
+        /// it acknowledges meanwhile can be lost in a clean election.
+        keep_newer_proposal: bool = false, "leader.keep_newer_proposal";
     }
 }

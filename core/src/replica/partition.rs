@@ -183,12 +183,15 @@ impl Partition {
             return false;
         }
         let is_new_epoch = self.leader_epoch.is_none_or(|e| registration.leader_epoch > e);
+        let is_known = self.partition_epoch == Some(registration.partition_epoch);
         self.adopt(registration);
         let isr = registration.isr;
         match &mut self.role {
             Role::Leader(leadership) if !is_new_epoch => {
                 leadership.isr = isr;
-                leadership.pending = None;
+                if !(is_known && view.variations.keep_newer_proposal) {
+                    leadership.pending = None;
+                }
             }
             Role::Leader(_) | Role::Idle | Role::Follower(_) => {
                 self.begin_leadership(isr, view, fx);

@@ -55,11 +55,25 @@ fn repair(plan: &Plan) -> Vec<Action> {
 
 /// One or two things go wrong at once.
 fn fault(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Vec<Action> {
+    if dice.percent(6) {
+        return at_once_again(dice, cast, tp);
+    }
     let mut actions = vec![one_fault(dice, cast, tp)];
     if dice.percent(25) {
         actions.push(one_fault(dice, cast, tp));
     }
     actions
+}
+
+/// A broker is back in the same moment and has lost some of its log, or all of it.
+fn at_once_again(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Vec<Action> {
+    let nodes = one(dice.pick(cast.replicas_of(tp)));
+    let start = Action::Start(nodes.clone());
+    if dice.percent(60) {
+        vec![Action::Power(nodes), start]
+    } else {
+        vec![Action::Kill(nodes.clone()), Action::Wipe(nodes), start]
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -203,7 +217,7 @@ fn flow(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Flow {
     let api = dice.weighed(&[
         (30, Some(ApiKey::Fetch)),
         // The metadata log.
-        (20, None),
+        (30, None),
         (22, Some(ApiKey::AlterPartition)),
         (12, Some(ApiKey::Produce)),
         (5, Some(ApiKey::BrokerHeartbeat)),

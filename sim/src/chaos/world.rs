@@ -70,7 +70,7 @@ fn names(cluster: &ClusterPlan, topics: &[TopicPlan], clients: &[ClientPlan]) ->
 }
 
 fn broker_config(dice: &mut Dice) -> BrokerConfig {
-    let session = dice.spread_millis(2_000, 9_000);
+    let session = dice.spread_millis(700, 9_000);
     BrokerConfig {
         replica_lag_time_max: dice.spread_millis(1_000, 30_000),
         replica_fetch_wait_max: dice.spread_millis(20, 500),

@@ -41,6 +41,8 @@ pub(super) struct Loss {
     pub(super) to: Offset,
     /// The epoch in whose log they are found.
     pub(super) source: LeaderEpoch,
+    /// The epoch of the leader that lacked them.
+    judged_in: LeaderEpoch,
     pub(super) excuse: Excuse,
 }
 
@@ -154,14 +156,13 @@ pub(super) fn is_unclean_election_open(ghost: &Ghost) -> bool {
     ghost.source().is_some_and(|source| ghost.excuses.is_superseded(source))
 }
 
-/// What excuses the leader of `epoch`: an unclean election came after it, or entries of its time were
-/// judged lost. Such a zombie may still commit and acknowledge, and nobody will keep it.
+/// What excuses the leader of `epoch`: an unclean election came after it, or a later leader lacked
+/// committed entries and its log is the truth since. Such a zombie may still commit and acknowledge, and nobody will keep it.
 pub(super) fn of_epoch(ghost: &Ghost, epoch: LeaderEpoch) -> Option<Excuse> {
     if ghost.excuses.is_superseded(epoch) {
         return Some(Excuse::UNCLEAN);
     }
-    let is_behind = ghost.source().is_some_and(|source| source > epoch);
-    let loss = ghost.excuses.losses.iter().rfind(|loss| is_behind && loss.source >= epoch);
+    let loss = ghost.excuses.losses.iter().rfind(|loss| loss.judged_in > epoch);
     loss.map(|loss| loss.excuse)
 }
 
@@ -175,14 +176,27 @@ pub(super) fn classify(
 ) -> Excuse {
     let excuses = &ghost.excuses;
     let committed_in = ghost.source();
-    let by_election = excuses.unclean.iter().any(|election| {
+    let elections = excuses.unclean.iter().filter(|election| {
         Some(election.epoch) > committed_in
             && leader.is_none_or(|(_, epoch)| election.epoch <= epoch)
-            && election.kept <= from
     });
-    if by_election {
-        return Excuse::UNCLEAN;
+    if let Some(kept) = elections.map(|election| election.kept).min()
+        && kept < to
+    {
+        // What its leader did have may be gone for a reason of its own.
+        return if kept <= from { Excuse::UNCLEAN } else { by_fault(ghost, from, kept, leader) };
     }
+    by_fault(ghost, from, to, leader)
+}
+
+/// Why `from..to` may be missing, elections apart.
+fn by_fault(
+    ghost: &Ghost,
+    from: Offset,
+    to: Offset,
+    leader: Option<(NodeId, LeaderEpoch)>,
+) -> Excuse {
+    let excuses = &ghost.excuses;
     let lost_by_all = ghost
         .holders_of(from, to)
         .all(|(from, to, holders)| holders.iter().all(|holder| excuses.has_lost(holder, from, to)));
@@ -204,7 +218,7 @@ pub(super) fn settle(
 ) {
     let to = ghost.committed_end();
     if let Some(source) = ghost.source() {
-        ghost.excuses.losses.push(Loss { from, to, source, excuse });
+        ghost.excuses.losses.push(Loss { from, to, source, judged_in: epoch, excuse });
     }
     ghost.rebase(epoch, from, leader);
     ghost.excuses.forgive(leader);

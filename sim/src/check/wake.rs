@@ -21,6 +21,13 @@ impl Checks {
         node: NodeId,
         notes: &[Event],
     ) {
+        // One write of the controller may change a partition twice, and what it commits is seen all
+        // at once: an unclean election at its end excuses what its beginning left behind.
+        for note in notes {
+            if let Event::Controller(note) = note {
+                self.on_partition_change(case, note);
+            }
+        }
         for note in notes {
             match note {
                 Event::Replica(note) => self.on_replica(case, node, note),
@@ -92,6 +99,33 @@ impl Checks {
         }
     }
 
+    /// Enters what the controller recorded, before anything is judged by it.
+    fn on_partition_change<'a, V: Cluster<'a>>(
+        &mut self,
+        case: &Case<'a, V>,
+        note: &ControllerEvent,
+    ) {
+        if let ControllerEvent::PartitionChanged {
+            tp,
+            leader,
+            leader_epoch,
+            isr,
+            partition_epoch,
+            is_unclean,
+        } = note
+        {
+            let ghost = ghost_mut(&mut self.ghosts, *tp);
+            let record = LastRecord {
+                leader: *leader,
+                leader_epoch: *leader_epoch,
+                partition_epoch: *partition_epoch,
+                isr: *isr,
+            };
+            let unclean = leader.filter(|_| *is_unclean);
+            recorded(ghost, case, record, unclean, &mut self.verdicts);
+        }
+    }
+
     fn on_controller<'a, V: Cluster<'a>>(
         &mut self,
         case: &Case<'a, V>,
@@ -107,23 +141,8 @@ impl Checks {
                 let marks = shape::marks_mut(&mut self.brokers, *broker);
                 shape::on_registered(marks, case, (*broker, *epoch), &mut self.verdicts);
             }
-            ControllerEvent::PartitionChanged {
-                tp,
-                leader,
-                leader_epoch,
-                isr,
-                partition_epoch,
-                is_unclean,
-            } => {
+            ControllerEvent::PartitionChanged { tp, .. } => {
                 let ghost = ghost_mut(&mut self.ghosts, *tp);
-                let record = LastRecord {
-                    leader: *leader,
-                    leader_epoch: *leader_epoch,
-                    partition_epoch: *partition_epoch,
-                    isr: *isr,
-                };
-                let unclean = leader.filter(|_| *is_unclean);
-                recorded(ghost, case, record, unclean, &mut self.verdicts);
                 everyone(ghost, case, &self.variations, &mut self.verdicts);
             }
             ControllerEvent::BrokerFenced { .. }
