@@ -239,6 +239,7 @@ impl Teller<'_> {
             | ReplicaEvent::Registered { .. }
             | ReplicaEvent::Loaded { .. }
             | ReplicaEvent::IsrAdopted { .. }
+            | ReplicaEvent::IsrForgotten { .. }
             | ReplicaEvent::FollowerCounted { .. }
             | ReplicaEvent::ProduceAnswered { .. }
             | ReplicaEvent::MetadataPublished { .. } => return None,

@@ -89,6 +89,7 @@ impl Touched {
                 | ReplicaEvent::DuplicateRecognised { .. }
                 | ReplicaEvent::IsrProposed { .. }
                 | ReplicaEvent::IsrAdopted { .. }
+                | ReplicaEvent::IsrForgotten { .. }
                 | ReplicaEvent::IsrRefused { .. }
                 | ReplicaEvent::FollowerCounted { .. }
                 | ReplicaEvent::DivergenceFound { .. }

@@ -79,6 +79,7 @@ pub const fn kind(what: &Happening) -> &'static str {
             ReplicaEvent::HighWatermark { .. } => "replica.hw",
             ReplicaEvent::IsrProposed { .. } => "replica.isr_proposed",
             ReplicaEvent::IsrAdopted { .. } => "replica.isr",
+            ReplicaEvent::IsrForgotten { .. } => "replica.isr_forgotten",
             ReplicaEvent::IsrRefused { .. } => "replica.isr_refused",
             ReplicaEvent::FollowerCounted { .. } => "replica.follower_counted",
             ReplicaEvent::DivergenceFound { .. } => "replica.divergence",
@@ -234,6 +235,9 @@ fn replica_en(to: Narrator<'_>, event: &ReplicaEvent) -> String {
             format!("proposes ISR of {}: {from} > {isr}", to.tp(*tp))
         }
         ReplicaEvent::IsrAdopted { tp, isr, .. } => format!("ISR of {} is {isr}", to.tp(*tp)),
+        ReplicaEvent::IsrForgotten { tp, proposed, .. } => {
+            format!("forgets that it proposed ISR of {}: {proposed}", to.tp(*tp))
+        }
         ReplicaEvent::IsrRefused { tp, error } => {
             format!("ISR change of {} refused: {error}", to.tp(*tp))
         }
@@ -389,6 +393,9 @@ fn replica_ko(to: Narrator<'_>, event: &ReplicaEvent) -> String {
             format!("{}의 ISR 변경 제안: {from} > {isr}", to.tp(*tp))
         }
         ReplicaEvent::IsrAdopted { tp, isr, .. } => format!("{}의 ISR: {isr}", to.tp(*tp)),
+        ReplicaEvent::IsrForgotten { tp, proposed, .. } => {
+            format!("{}의 ISR 변경 제안을 잊는다: {proposed}", to.tp(*tp))
+        }
         ReplicaEvent::IsrRefused { tp, error } => {
             format!("{}의 ISR 변경 거절됨: {error}", to.tp(*tp))
         }
