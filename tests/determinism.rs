@@ -3,6 +3,10 @@
 //!
 //! `KAFKALAB_SEEDS` says how many seeds the larger tests take; CI takes a thousand in release.
 
+#[path = "chaos/mod.rs"]
+mod chaos_seeds;
+
+use chaos_seeds::each_seed;
 use kafkalab_core::chance::Draws;
 use kafkalab_core::id::InputNo;
 use kafkalab_core::time::{Duration, Instant};
@@ -21,29 +25,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const SEEDS: u64 = 150;
 
 fn seeds() -> u64 {
-    let asked = std::env::var("KAFKALAB_SEEDS").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(SEEDS)
-}
-
-/// Judges every seed below `count`, each on a thread of its own, two at a time. `judge` names the
-/// seed in what it asserts.
-fn each_seed(count: u64, judge: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
-    let (judge, next) = (&judge, &next);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(move || {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= count {
-                        break;
-                    }
-                    std::thread::scope(|one| one.spawn(|| judge(seed)).join())
-                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-                }
-            });
-        }
-    });
+    chaos_seeds::seeds(SEEDS)
 }
 
 fn plan(seed: u64) -> Arc<Plan> {

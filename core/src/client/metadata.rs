@@ -232,9 +232,13 @@ impl Metadata {
         for topic in &response.topics {
             self.is_wanted |= topic.error.invalidates_metadata();
             if topic.error == ErrorCode::None {
-                let accepted =
-                    topic.partitions.iter().filter_map(|p| Some((p.tp, self.accept(p)?)));
-                partitions.extend(accepted.collect::<Vec<_>>());
+                for answer in &topic.partitions {
+                    match self.accept(answer) {
+                        Some(leadership) => _ = partitions.insert(answer.tp, leadership),
+                        // Whoever needs the partition asks on (`waitOnMetadata`, unknown leaders).
+                        None => self.is_wanted = true,
+                    }
+                }
             }
         }
         self.partitions = partitions;
@@ -242,7 +246,8 @@ impl Metadata {
     }
 
     /// What to cache of one partition's answer: an answer of an older epoch than one already seen
-    /// comes from a broker that lags behind, and what was cached stays (P-14).
+    /// comes from a broker that lags behind, and what was cached stays (P-14). After a new start from
+    /// the bootstrap list nothing is cached, and the answer is worth nothing.
     fn accept(&mut self, answer: &MetadataPartition) -> Option<Leadership> {
         self.is_wanted |= answer.error.invalidates_metadata();
         let epoch = answer.leader_epoch;
@@ -330,6 +335,20 @@ mod tests {
         assert_eq!(metadata.leader(TP), Some(NodeId::broker(2)));
         learn(&mut metadata, Instant::ZERO, &answer(&[1, 2], Some(1), 5));
         assert_eq!(metadata.leader(TP), Some(NodeId::broker(1)), "an equal epoch is news");
+    }
+
+    /// Chaos seed 417: the broker that lags was asked after a new start from the bootstrap list.
+    #[test]
+    fn an_answer_of_an_older_epoch_with_nothing_cached_asks_for_another() {
+        let mut metadata = metadata(&[1, 2]);
+        learn(&mut metadata, Instant::ZERO, &answer(&[1, 2], Some(2), 5));
+        metadata.rebootstrap();
+        learn(&mut metadata, Instant::ZERO, &answer(&[1, 2], Some(1), 4));
+        assert_eq!(metadata.leadership(TP), None);
+        assert!(
+            metadata.due() < Instant::ZERO + Duration::from_secs(2),
+            "not only when it expires"
+        );
     }
 
     #[test]

@@ -1,0 +1,30 @@
+//! What the tests over seeds of chaos share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// `KAFKALAB_SEEDS`, or `otherwise`: CI takes a thousand in release, `cargo test` fewer.
+pub(crate) fn seeds(otherwise: u64) -> u64 {
+    let asked = std::env::var("KAFKALAB_SEEDS").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(otherwise)
+}
+
+/// Judges every seed below `count`, each on a thread of its own, two at a time. `judge` names the
+/// seed in what it asserts.
+pub(crate) fn each_seed(count: u64, judge: impl Fn(u64) + Sync) {
+    let next = AtomicU64::new(0);
+    let (judge, next) = (&judge, &next);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(move || {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= count {
+                        break;
+                    }
+                    std::thread::scope(|one| one.spawn(|| judge(seed)).join())
+                        .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+                }
+            });
+        }
+    });
+}
