@@ -52,6 +52,8 @@ pub struct Lab {
     ledger: Ledger,
     checks: Checks,
     recorder: Option<Recorder>,
+    /// The lives that began and ended, until the host asks for them.
+    lives: Vec<LifeChange>,
     checks_on: bool,
     /// When to look whether all is quiet, once the story is over.
     quiet_check: Instant,
@@ -69,6 +71,7 @@ impl Lab {
             ledger: Ledger::new(&plan),
             checks: Checks::new(&plan.cluster.variations),
             recorder: None,
+            lives: Vec::new(),
             checks_on: true,
             quiet_check: internal(Duration::ZERO),
             quiet_since: None,
@@ -131,6 +134,11 @@ impl Lab {
         self.end.as_ref()
     }
 
+    /// Whether the run ended with its story told, so that what is claimed of the end can be judged.
+    pub const fn has_come_to_its_end(&self) -> bool {
+        matches!(self.end, Some(End::Quiet | End::Limit(_)))
+    }
+
     /// Everything a condition may look at.
     pub const fn scene(&self) -> Scene<'_> {
         Scene {
@@ -184,6 +192,7 @@ impl Lab {
         if let Some(recorder) = &mut self.recorder {
             recorder.input(&step, self.world.report());
         }
+        self.take_lives();
         self.look_around(touched);
         self.take_finding();
     }
@@ -196,6 +205,18 @@ impl Lab {
             checks: &self.checks,
         };
         self.story.observe(scene, touched);
+    }
+
+    /// Hears of lives that began and ended; the end of one is written down.
+    fn take_lives(&mut self) {
+        let before = self.lives.len();
+        self.lives.extend(self.world.life_changes());
+        let Some(recorder) = &mut self.recorder else { return };
+        for change in &self.lives[before..] {
+            if let LifeChange::Ended(node) = change {
+                recorder.ended(self.world.now(), self.world.inputs(), *node);
+            }
+        }
     }
 
     fn take_finding(&mut self) {
@@ -225,6 +246,7 @@ impl Lab {
             if let Some(recorder) = &mut self.recorder {
                 recorder.story(at, self.world.inputs(), told);
             }
+            self.take_lives();
             if self.checks_on {
                 self.checks.on_fault(Look::at(&self.world), &self.committed);
             }
@@ -312,7 +334,8 @@ impl Stage for Lab {
     }
 
     fn life_changes(&mut self, into: &mut Vec<LifeChange>) {
-        into.extend(self.world.life_changes());
+        self.take_lives();
+        into.append(&mut self.lives);
     }
 }
 

@@ -11,7 +11,7 @@ use kafkalab_core::id::TopicPartition;
 use kafkalab_core::node::Node;
 
 /// The first thing found to be pending; `None` if all is quiet.
-pub fn pending(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<String> {
+pub(crate) fn pending(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<String> {
     pending_clients(plan, look)
         .or_else(|| pending_brokers(plan, look, committed))
         .or_else(|| partitions(plan).find_map(|tp| pending_partition(plan, look, committed, tp)))
@@ -19,7 +19,7 @@ pub fn pending(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<Str
 }
 
 /// Why the warm-up is not complete; `None` if it is.
-pub fn not_warm(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<String> {
+pub(crate) fn not_warm(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<String> {
     for client in plan.clients.iter().filter(|client| client.start.is_none()) {
         let name = &client.name;
         if look.producer(client.node).is_some_and(|producer| !producer.is_warm()) {

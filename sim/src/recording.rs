@@ -10,7 +10,7 @@ use kafkalab_core::id::{InputNo, NodeId};
 use kafkalab_core::time::Instant;
 
 /// One thing that happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// When.
     pub at: Instant,
@@ -25,10 +25,12 @@ pub struct Entry {
 }
 
 /// What can happen.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happening {
     /// A life began.
     Booted,
+    /// A life ended: killed, or in good order.
+    Ended,
     /// A process noted something.
     Noted(Event),
     /// A message was sent.
@@ -72,6 +74,12 @@ impl Recorder {
         report.notes.iter().cloned().map(Happening::Noted).for_each(&mut push);
         report.sent.iter().copied().map(Happening::Sent).for_each(&mut push);
         report.died.iter().copied().map(Happening::Died).for_each(&mut push);
+    }
+
+    /// Writes down that the life of `node` ended.
+    pub fn ended(&mut self, at: Instant, input: InputNo, node: NodeId) {
+        let (node, what) = (Some(node), Happening::Ended);
+        self.entries.push(Entry { at, input, cause: None, node, what });
     }
 
     /// Writes down what the story did after input `input`.

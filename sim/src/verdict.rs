@@ -3,6 +3,7 @@
 use crate::check::Class;
 use crate::lab::{End, Lab};
 use crate::ledger::Totals;
+use crate::scenario::plan::Ends;
 use crate::story::Judged;
 use crate::world::{Counters, Finding, TraceHash};
 use kafkalab_core::time::Instant;
@@ -124,31 +125,16 @@ impl Verdict {
                 is_excused: excused.iter().any(|name| name == violation.property),
             })
             .collect();
-        let is_broken = promises.iter().any(|judged| !judged.is_kept)
-            || broken.iter().any(|b| b.class == Class::Violation && !b.is_excused);
-        let (status, reason) = match end {
-            End::Finding(Finding::Poisoned { node, message, .. }) => {
-                let name = lab.plan().node_name(*node);
-                (Status::Bug, Some(format!("{name} panicked: {message}")))
-            }
-            End::Finding(Finding::Livelock { node, .. }) => {
-                let name = lab.plan().node_name(*node);
-                (
-                    Status::Bug,
-                    Some(format!("time stands still at {name}: 100000 inputs at one moment")),
-                )
-            }
-            _ if is_broken => (Status::Fail, None),
-            End::Stuck(why) => (Status::Stuck, Some(why.clone())),
-            End::ColdStart(why) => {
-                (Status::Stuck, Some(format!("the cluster was not ready after its warm-up: {why}")))
-            }
-            End::Interrupted => (Status::Stuck, Some("interrupted".to_owned())),
-            // The promises hold, but something will never come to rest.
-            End::Limit(Some(why)) if lab.plan().ends == crate::scenario::plan::Ends::Quiet => {
-                (Status::Stuck, Some(format!("still pending at the limit: {why}")))
-            }
-            End::Quiet | End::Limit(_) => (Status::Pass, None),
+        let is_broken = promises.iter().any(|judged| !judged.is_kept);
+        let is_violated = broken.iter().any(|one| one.class == Class::Violation && !one.is_excused);
+        let was_wrong = promises.iter().any(|judged| !judged.is_kept && judged.is_final_at_once());
+        let (status, reason) = Self::in_one_word(lab, end);
+        let status = match status {
+            Status::Bug => Status::Bug,
+            _ if is_violated || was_wrong => Status::Fail,
+            // What is claimed of the end cannot be judged before the story has come to its end.
+            _ if is_broken && lab.has_come_to_its_end() => Status::Fail,
+            status => status,
         };
         let totals = *lab.ledger().totals();
         Self {
@@ -162,5 +148,29 @@ impl Verdict {
             promises,
             broken,
         }
+    }
+
+    /// The status as far as the end of the run alone decides it, and its reason.
+    fn in_one_word(lab: &Lab, end: &End) -> (Status, Option<String>) {
+        let (status, reason) = match end {
+            End::Finding(Finding::Poisoned { node, message, .. }) => {
+                (Status::Bug, format!("{} panicked: {message}", lab.plan().node_name(*node)))
+            }
+            End::Finding(Finding::Livelock { node, .. }) => {
+                let name = lab.plan().node_name(*node);
+                (Status::Bug, format!("time stands still at {name}: 100000 inputs at one moment"))
+            }
+            End::Stuck(why) => (Status::Stuck, why.clone()),
+            End::ColdStart(why) => {
+                (Status::Stuck, format!("the cluster was not ready after its warm-up: {why}"))
+            }
+            End::Interrupted => (Status::Stuck, "interrupted".to_owned()),
+            // The promises may hold, but something will never come to rest.
+            End::Limit(Some(why)) if lab.plan().ends == Ends::Quiet => {
+                (Status::Stuck, format!("still pending at the limit: {why}"))
+            }
+            End::Quiet | End::Limit(_) => return (Status::Pass, None),
+        };
+        (status, Some(reason))
     }
 }

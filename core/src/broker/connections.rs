@@ -37,7 +37,9 @@ impl Connections {
                 self.open.last_mut().expect("just pushed")
             }
         };
-        if connection.is_muted {
+        // Between an answer and the next turn of this connection it is not muted, but whoever waits
+        // in the socket still comes first.
+        if connection.is_muted || !connection.waiting.is_empty() {
             connection.waiting.push_back((to, request));
             return None;
         }
@@ -59,11 +61,6 @@ impl Connections {
         let next = connection.waiting.pop_front()?;
         connection.is_muted = true;
         Some(next)
-    }
-
-    /// Whether `id` is open.
-    pub(super) fn is_open(&self, id: ConnId) -> bool {
-        self.open.iter().any(|connection| connection.id == id)
     }
 
     /// The connection is gone, and with it what waited on it.
@@ -88,7 +85,10 @@ mod tests {
         assert!(connections.arrive(to(1), request()).is_none());
         assert!(connections.next(conn).is_none(), "the first is still being served");
         assert!(connections.unmute(conn));
+        assert!(connections.arrive(to(2), request()).is_none(), "nobody overtakes");
         assert_eq!(connections.next(conn).map(|(to, _)| to.correlation), Some(CorrelationId(1)));
+        assert!(connections.unmute(conn));
+        assert_eq!(connections.next(conn).map(|(to, _)| to.correlation), Some(CorrelationId(2)));
         assert!(!connections.unmute(conn));
         connections.forget(conn);
         assert!(!connections.unmute(conn), "an answer to a dead connection changes nothing");

@@ -232,10 +232,8 @@ impl Broker {
     /// The second step of a follower's fetch: counts it, may propose it for the ISR, then answers
     /// with what was read *before* (T-6).
     pub(super) fn count_follower(&mut self, now: Instant, fetch: PendingFetch, fx: &mut Effects) {
+        // A follower that hung up meanwhile is counted all the same: what it asked for was true.
         let PendingFetch { to, request, mut answers, updates } = fetch;
-        if !self.connections.is_open(to.conn) {
-            return;
-        }
         let Reader::Replica(reader) = request.reader else {
             unreachable!("only followers are counted")
         };

@@ -25,6 +25,9 @@ settings! {
         /// A follower joins only after reaching the start of the leader's epoch
         /// (KAFKA-7128, since 2.1).
         expand_needs_epoch_start: bool = true, "isr.expand_needs_leso";
+        /// The controller refuses proposals that build on an older leader or partition epoch
+        /// (KIP-497, since 2.7).
+        proposal_fencing: bool = true, "isr.proposal_fencing";
         /// Fenced and stopping brokers may not join the ISR (KIP-841, since 3.3).
         isr_eligibility: bool = true, "isr.eligibility";
         /// A member of a proposed ISR must still be the incarnation that was counted

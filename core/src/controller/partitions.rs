@@ -157,13 +157,14 @@ fn validate(
         // The sender knows more than this controller: it is not the active one (KAFKA-14154).
         return Err(ErrorCode::NotController);
     }
-    if item.leader_epoch < partition.leader_epoch {
+    let is_fencing = view.variations.proposal_fencing;
+    if is_fencing && item.leader_epoch < partition.leader_epoch {
         return Err(ErrorCode::FencedLeaderEpoch);
     }
     if partition.leader != Some(sender) {
         return Err(ErrorCode::InvalidRequest);
     }
-    if item.partition_epoch < partition.partition_epoch {
+    if is_fencing && item.partition_epoch < partition.partition_epoch {
         return Err(ErrorCode::InvalidUpdateVersion);
     }
     let isr: BrokerSet = item.new_isr.iter().map(|(member, _)| *member).collect();

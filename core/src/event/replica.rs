@@ -49,7 +49,7 @@ pub enum ReplicaEvent {
         log_end_offset: Offset,
         /// Its high watermark, from the checkpoint.
         high_watermark: Offset,
-        /// Bytes were cut off because they were damaged or lost.
+        /// The former life ended in good order and left its marker (L-71).
         was_clean: bool,
     },
     /// A replica leads, in an epoch that is new to it.
@@ -134,6 +134,17 @@ pub enum ReplicaEvent {
         /// The partition epoch it came with.
         partition_epoch: PartitionEpoch,
     },
+    /// A metadata record that only repeats what the leader knows ended a newer proposal of its: if
+    /// the controller commits that one, the leader does not count the new member until the next
+    /// record (`Partition.makeLeader` at an equal partition epoch).
+    IsrForgotten {
+        /// The partition.
+        tp: TopicPartition,
+        /// The epoch that was repeated.
+        partition_epoch: PartitionEpoch,
+        /// What was proposed and is still under way.
+        proposed: BrokerSet,
+    },
     /// A proposal was refused.
     IsrRefused {
         /// The partition.
@@ -210,6 +221,9 @@ impl Hash for ReplicaEvent {
             Self::IsrProposed { tp, from, to } => (tp, from, to).hash(state),
             Self::IsrAdopted { tp, isr, partition_epoch } => {
                 (tp, isr, partition_epoch).hash(state);
+            }
+            Self::IsrForgotten { tp, partition_epoch, proposed } => {
+                (tp, partition_epoch, proposed).hash(state);
             }
             Self::IsrRefused { tp, error } => (tp, error).hash(state),
             Self::FollowerCounted { tp, follower, log_end_offset } => {

@@ -6,7 +6,7 @@
 //!     └───────────────┴─────────────────────────────┘
 //!       survives power   page cache: survives the process, not the power
 //! ```
-//! Batches lie in shared chunks of up to 64, so a copy of a log (a snapshot of the world, the image
+//! Batches lie in shared chunks of up to 256, so a copy of a log (a snapshot of the world, the image
 //! a dead process leaves) costs one reference per chunk. Each batch carries a *chain*: a digest of
 //! everything up to its end. Two logs hold the same prefix exactly when their chains there agree,
 //! which turns the invariants of replication into one comparison.
@@ -20,7 +20,7 @@ use crate::epoch::{LeaderEpoch, Offset};
 use crate::record::Batch;
 use std::sync::Arc;
 
-const CHUNK: usize = 64;
+const CHUNK: usize = 256;
 
 #[derive(Clone, Debug)]
 struct Entry {

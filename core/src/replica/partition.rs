@@ -189,8 +189,12 @@ impl Partition {
         match &mut self.role {
             Role::Leader(leadership) if !is_new_epoch => {
                 leadership.isr = isr;
-                if !(is_known && view.variations.keep_newer_proposal) {
-                    leadership.pending = None;
+                if !(is_known && view.variations.keep_newer_proposal)
+                    && let Some(PendingIsr { proposed }) = leadership.pending.take()
+                    && is_known
+                {
+                    let (tp, partition_epoch) = (self.tp, registration.partition_epoch);
+                    fx.note(ReplicaEvent::IsrForgotten { tp, partition_epoch, proposed });
                 }
             }
             Role::Leader(_) | Role::Idle | Role::Follower(_) => {

@@ -108,7 +108,8 @@ impl FakeBroker {
                 None
             }
             Response::AlterPartition(r) => {
-                self.answers.extend(self.alter_partition.on_response(now, at, r, fx));
+                let decided = self.alter_partition.on_response(now, at, r, fx);
+                self.answers.extend(decided.into_iter().map(|(_, answer)| answer));
                 None
             }
             Response::Produce(_)

@@ -80,7 +80,20 @@ pub(super) struct Ghost {
     pub(super) last_record: Option<LastRecord>,
     /// Replicas that need not agree yet: since the last loss they were not seen to (INV-7).
     pub(super) unsettled: BrokerSet,
+    /// A proposal that a repeated metadata record ended while it was under way.
+    pub(super) forgotten: Option<Forgotten>,
     pub(super) excuses: Excuses,
+}
+
+/// A proposal that is still under way and that its leader no longer counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Forgotten {
+    /// Whose it was.
+    pub(super) leader: NodeId,
+    /// What the leader knew when it forgot, and knows until the next record.
+    pub(super) partition_epoch: PartitionEpoch,
+    /// The proposed set.
+    pub(super) proposed: BrokerSet,
 }
 
 /// The shortest prefix of whole batches that covers everything below `to`: its end and its digest.
@@ -130,6 +143,7 @@ impl Ghost {
             consumed_end: Offset::ZERO,
             last_record: None,
             unsettled: BrokerSet::EMPTY,
+            forgotten: None,
             excuses: Excuses::default(),
         }
     }

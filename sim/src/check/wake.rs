@@ -4,7 +4,7 @@
 //! state as it stands after the whole input. The audit wakes every rule for every partition.
 
 use super::cluster::{Case, Cluster};
-use super::ghost::{Ghost, LastRecord};
+use super::ghost::{Forgotten, Ghost, LastRecord};
 use super::verdicts::Verdicts;
 use super::{Checks, agreement, durability, excuses, ghost_mut, insync, reads, shape};
 use kafkalab_core::broker_set::BrokerSet;
@@ -80,6 +80,11 @@ impl Checks {
                 let ghost = ghost_mut(ghosts, *tp);
                 touched(ghost, case, node, out);
                 led(ghost, case, node, variations, out);
+            }
+            ReplicaEvent::IsrForgotten { tp, partition_epoch, proposed } => {
+                let (partition_epoch, proposed) = (*partition_epoch, *proposed);
+                let forgotten = Forgotten { leader: node, partition_epoch, proposed };
+                ghost_mut(ghosts, *tp).forgotten = Some(forgotten);
             }
             ReplicaEvent::ProduceAnswered { tp, error, acks, body, base_offset } => {
                 if let (ErrorCode::None, Acks::All, Some(base)) = (error, acks, base_offset) {

@@ -4,8 +4,9 @@
 //! one row per record, so that a verdict, a screen and an explanation speak of the same fates
 //! (semantics 5).
 
+mod book;
 mod fate;
-mod ledger;
+mod rows;
 
+pub use book::{Ledger, Totals};
 pub use fate::{Fate, Outcome, Place, Row};
-pub use ledger::{Ledger, Totals};

@@ -37,6 +37,10 @@ const LATER: [&str; 7] = ["elect", "set", "corrupt", "fail", "reassign", "partit
 
 /// Reads one action.
 pub(super) fn action(sentence: &Sentence, names: &Names) -> Outcome<Action> {
+    sentence.outcome(read(sentence, names))
+}
+
+fn read(sentence: &Sentence, names: &Names) -> Outcome<Action> {
     let mut parser = Parser { cursor: Cursor::new(sentence)?, names };
     let action = parser.action()?;
     parser.cursor.end()?;
@@ -233,18 +237,18 @@ pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Outcome<Action> {
+    fn parse(text: &str) -> Outcome<Action> {
         action(&Sentence::alone("test", text), &sample())
     }
 
     fn check(text: &str, canonical: &str) {
-        let found = read(text).unwrap_or_else(|mistake| panic!("{text}: {}", mistake.title));
+        let found = parse(text).unwrap_or_else(|mistake| panic!("{text}: {}", mistake.title));
         assert_eq!(found.show(&sample()).to_string(), canonical);
     }
 
     #[track_caller]
     fn refuse(text: &str, title: &str) {
-        let mistake = read(text).expect_err("a mistake");
+        let mistake = parse(text).expect_err("a mistake");
         assert_eq!(mistake.title, title);
     }
 
@@ -334,12 +338,12 @@ pub(super) mod tests {
         #[test]
         fn an_action_that_is_written_down_is_read_back(action in any_action()) {
             let text = action.show(&sample()).to_string();
-            prop_assert_eq!(read(&text).map_err(|mistake| mistake.title), Ok(action));
+            prop_assert_eq!(parse(&text).map_err(|mistake| mistake.title), Ok(action));
         }
 
         #[test]
         fn no_sentence_panics(text in "[a-z0-9 (){}<>*,%+.-]{0,60}|\\PC{0,60}") {
-            drop(read(&text));
+            drop(parse(&text));
         }
     }
 }

@@ -26,6 +26,8 @@ macro_rules! lessons {
 /// Every lesson, in order. A new one is a file in `scenarios/` and a line here.
 const LESSONS: &[Builtin] = lessons! {
     "02" "acks-leader-crash";
+    "03" "high-watermark";
+    "04" "min-insync-replicas";
 };
 
 /// Every lesson, in order.

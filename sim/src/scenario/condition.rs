@@ -279,6 +279,11 @@ impl Condition {
 }
 
 impl Expr {
+    /// The expression as it stands in a sentence.
+    pub fn show<'a>(&'a self, names: &'a Names) -> Shown<'a, Self> {
+        Shown { what: self, names }
+    }
+
     fn visit(&self, see: &mut impl FnMut(Query)) {
         match self {
             Self::Query(query)

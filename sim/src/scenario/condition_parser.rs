@@ -16,6 +16,10 @@ use super::vocabulary::{ABOUT, OF_GROUPS, Subject, TOTALS, WRAPPERS, is_invarian
 
 /// Reads one condition.
 pub(super) fn condition(sentence: &Sentence, names: &Names) -> Outcome<Condition> {
+    sentence.outcome(read(sentence, names))
+}
+
+fn read(sentence: &Sentence, names: &Names) -> Outcome<Condition> {
     let mut parser = Parser { cursor: Cursor::new(sentence)?, names };
     let condition = parser.any_of()?;
     parser.cursor.end()?;
@@ -122,7 +126,9 @@ impl Parser<'_> {
 
     fn no_comparison(&self, value: &Place) -> Box<super::Diagnostic> {
         match self.cursor.peek() {
-            Some(Token::Sign("=")) => mistake::single_equals(&self.cursor.here()),
+            Some(Token::Sign("=")) => mistake::other_sign(&self.cursor.here(), "=="),
+            Some(Token::Sign("=>")) => mistake::other_sign(&self.cursor.here(), ">="),
+            Some(Token::Sign("=<")) => mistake::other_sign(&self.cursor.here(), "<="),
             _ => mistake::not_a_condition(value),
         }
     }
@@ -329,19 +335,19 @@ mod tests {
     use kafkalab_core::id::{TopicId, TopicPartition};
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Outcome<Condition> {
+    fn parse(text: &str) -> Outcome<Condition> {
         condition(&Sentence::alone("test", text), &sample())
     }
 
     #[track_caller]
     fn check(text: &str, canonical: &str) {
-        let found = read(text).unwrap_or_else(|mistake| panic!("{text}: {}", mistake.title));
+        let found = parse(text).unwrap_or_else(|mistake| panic!("{text}: {}", mistake.title));
         assert_eq!(found.show(&sample()).to_string(), canonical);
     }
 
     #[track_caller]
     fn refuse(text: &str, title: &str) {
-        assert_eq!(read(text).expect_err("a mistake").title, title);
+        assert_eq!(parse(text).expect_err("a mistake").title, title);
     }
 
     #[test]
@@ -401,7 +407,7 @@ mod tests {
 
     #[test]
     fn what_is_looked_at_is_listed_once() {
-        let found = read("hw(orders-0) > 1 and not hw(orders-0) > leo(orders-0)").expect("good");
+        let found = parse("hw(orders-0) > 1 and not hw(orders-0) > leo(orders-0)").expect("good");
         let tp = TopicPartition { topic: TopicId(0), partition: 0 };
         assert_eq!(found.queries(), [Query::Leo { tp, on: None }, Query::Hw { tp, on: None }]);
     }
@@ -472,12 +478,12 @@ mod tests {
         fn a_condition_that_is_written_down_is_read_back(condition in any_condition()) {
             let text = condition.show(&sample()).to_string();
             prop_assume!(text.len() <= super::super::sentence::LONGEST);
-            prop_assert_eq!(read(&text).map_err(|mistake| mistake.title), Ok(condition));
+            prop_assert_eq!(parse(&text).map_err(|mistake| mistake.title), Ok(condition));
         }
 
         #[test]
         fn no_sentence_panics(text in "[a-z0-9 (){}<>=!,%+.@-]{0,60}|\\PC{0,60}") {
-            drop(read(&text));
+            drop(parse(&text));
         }
     }
 }

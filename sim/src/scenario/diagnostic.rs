@@ -126,6 +126,13 @@ impl Diagnostic {
         self
     }
 
+    /// Offers another word for the one at `place`; if that is a whole value, its quotes stay.
+    pub fn instead(self, help: &str, place: &Place, word: &str) -> Self {
+        let quote = place.text().chars().next().filter(|first| matches!(first, '"' | '\''));
+        let quote = quote.map(String::from).unwrap_or_default();
+        self.suggest(help, place, format!("{quote}{word}{quote}"))
+    }
+
     /// Offers a change of the text, under a line that says what it does.
     pub fn suggest(mut self, help: &str, place: &Place, replacement: impl Into<String>) -> Self {
         self.help = Some(help.to_owned());
@@ -166,9 +173,18 @@ impl Sink {
         self.errors > 0
     }
 
-    /// All that was found, in the order of the text.
+    /// Whether nothing more is kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.found.len() >= Self::MOST
+    }
+
+    /// All that was found, in the order of the file; then what is wrong on the command line.
     pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
-        self.found.sort_by_key(|one| one.span.start);
+        self.found.sort_by_cached_key(|one| {
+            let Origin { name, text } = &*one.origin;
+            let flag = name.starts_with("--").then(|| (name.clone(), text.clone()));
+            (flag, one.span.start)
+        });
         self.found
     }
 }

@@ -75,6 +75,14 @@ pub(super) struct Entry {
     pub(super) value: Value,
 }
 
+impl Entry {
+    /// From the key to the end of the value.
+    pub(super) fn line(&self) -> Place {
+        let end = self.value.place.span.end.max(self.place.span.end);
+        Place { span: self.place.span.start..end, ..self.place.clone() }
+    }
+}
+
 impl Table {
     /// The entry called `key`.
     pub(super) fn entry(&self, key: &str) -> Option<&Entry> {

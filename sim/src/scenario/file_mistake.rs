@@ -17,10 +17,10 @@ const MINIMAL: &str = "a scenario begins with `format = 1`, `id = \"my-scenario\
 
 // The file.
 
-pub(super) fn file_too_large(origin: &Arc<Origin>, bytes: usize, most: usize) -> Diagnostic {
-    let title = format!("this file is too large for a scenario: {bytes} bytes");
+pub(super) fn file_too_large(origin: &Arc<Origin>, most: usize) -> Diagnostic {
+    let title = format!("this file is too large for a scenario: more than {most} bytes");
     Diagnostic::error("K0001", title, &Place::start(origin))
-        .note(format!("the largest scenario has {most} bytes"))
+        .help("check that it is a scenario at all; long texts belong elsewhere")
 }
 
 pub(super) fn not_utf8(place: &Place, byte: u8, offset: usize) -> Diagnostic {
@@ -31,15 +31,24 @@ pub(super) fn not_utf8(place: &Place, byte: u8, offset: usize) -> Diagnostic {
 }
 
 pub(super) fn syntax(place: &Place, message: &str) -> Diagnostic {
+    if message.contains("recurs") {
+        return Diagnostic::error("K0005", "lists or tables nested too deep", place)
+            .label("deeper than anything a scenario says")
+            .help("write it flat");
+    }
     let (what, expected) = message.split_once(", expected ").unwrap_or((message, ""));
     let found = quoted(place.text());
     let title = match what {
         "" => "this is not TOML".to_owned(),
         // The parser says that something is missing without saying what stands there instead.
-        _ if expected.is_empty() => format!("this is not TOML: {what}"),
+        _ if expected.is_empty() || what.contains('`') => format!("this is not TOML: {what}"),
         _ => format!("this is not TOML: {what} near {found}"),
     };
-    let label = if expected.is_empty() { String::new() } else { format!("expected {expected}") };
+    let label = match expected {
+        "" => String::new(),
+        "nothing" => "not expected here".to_owned(),
+        _ => format!("expected {expected}"),
+    };
     Diagnostic::error("K0003", title, place)
         .label(label)
         .note("only the first mistake of this kind is shown: it often causes the others")
@@ -95,7 +104,12 @@ pub(super) fn missing_key(place: &Place, key: &str, table: &str, example: &str) 
 pub(super) fn wrong_kind(value: &Value, expected: &str) -> Boxed {
     let title = format!("expected {expected}, found {}", value.is_a());
     let mistake = Diagnostic::error("K0102", title, &value.place);
-    Box::new(mistake.label(format!("expected {expected}")))
+    Box::new(mistake.label(format!("this is {}", value.is_a())))
+}
+
+pub(super) fn no_table(value: &Value, key: &str) -> Boxed {
+    let mistake = wrong_kind(value, "a table");
+    Box::new(mistake.help(format!("write its header once, in single brackets: `[{key}]`")))
 }
 
 pub(super) fn bad_value(value: &Value, expected: &str) -> Boxed {
@@ -136,7 +150,7 @@ pub(super) fn too_many_replicas(
 pub(super) fn two_triggers(first: &Place, second: &Place, table: &str) -> Boxed {
     let title = format!("{table} has two triggers");
     let mistake = Diagnostic::error("K0106", title, second).label("and this is another");
-    Box::new(mistake.also(first, "this is one").help("make two steps of it"))
+    Box::new(mistake.also(first, "this is one").help("keep one of them"))
 }
 
 pub(super) fn no_trigger(place: &Place, table: &str, known: &[&str]) -> Boxed {
@@ -168,19 +182,18 @@ pub(super) fn unknown_step(place: &Place, word: &str, earlier: &[(&str, &Place)]
     let title = format!("no earlier step is called {}", quoted(word));
     let mut mistake =
         Diagnostic::error("K0204", title, place).label("steps fire in the order of the file");
-    mistake = match nearest(word, earlier.iter().map(|(id, _)| *id)) {
-        Some(near) => {
-            let at = earlier.iter().find(|(id, _)| *id == near).map(|(_, at)| *at);
-            let mistake = mistake.suggest("a step with a similar id exists", place, near);
-            at.map_or(mistake.clone(), |at| mistake.also(at, "this one is near"))
+    if let Some(near) = nearest(word, earlier.iter().map(|(id, _)| *id)) {
+        for (_, at) in earlier.iter().filter(|(id, _)| *id == near) {
+            mistake = mistake.also(at, "this one is near");
         }
-        None if earlier.is_empty() => mistake.note("no step before this one has an id"),
-        None => mistake.note(format!(
-            "the steps before it are {}",
-            some_of(earlier.iter().map(|(id, _)| *id))
-        )),
-    };
-    Box::new(mistake)
+        return Box::new(mistake.instead("a step with a similar id exists", place, near));
+    }
+    Box::new(if earlier.is_empty() {
+        mistake.note("no step before this one has an id")
+    } else {
+        let ids = earlier.iter().map(|(id, _)| *id);
+        mistake.note(format!("the steps before it are {}", some_of(ids)))
+    })
 }
 
 pub(super) fn unknown_variant(place: &Place, word: &str, known: &[&str]) -> Boxed {
@@ -192,7 +205,7 @@ pub(super) fn unknown_variant(place: &Place, word: &str, known: &[&str]) -> Boxe
         mistake.note(format!("the variants are {}", some_of(known)))
     };
     Box::new(match nearest(word, known.iter().copied()) {
-        Some(near) => mistake.suggest("a variant with a similar name exists", place, near),
+        Some(near) => mistake.instead("a variant with a similar name exists", place, near),
         None => mistake,
     })
 }
@@ -203,21 +216,20 @@ pub(super) fn unset_parameter(
     variant: Option<&str>,
     known: &[&str],
 ) -> Boxed {
-    let title = format!("nothing sets the parameter `${name}`");
-    let mut mistake = Diagnostic::error("K0206", title, place);
-    mistake = match variant {
-        Some(variant) if known.contains(&name) => {
-            mistake.label(format!("variant `{variant}` leaves it open"))
-        }
-        _ => mistake.label("not a parameter of this scenario"),
-    };
-    if let Some(near) = nearest(name, known.iter().copied().filter(|known| *known != name)) {
-        let near = format!("\"${near}\"");
-        return Box::new(mistake.suggest("a parameter with a similar name exists", place, near));
+    if let Some(variant) = variant.filter(|_| known.contains(&name)) {
+        let title = format!("variant `{variant}` does not set the parameter `${name}`");
+        let help = format!("set it in `{variant}`, or for all: `[param]` with `{name} = ..`");
+        let mistake = Diagnostic::error("K0206", title, place).label("stands for nothing there");
+        return Box::new(mistake.help(help));
     }
-    Box::new(mistake.help(format!(
-        "set it in every variant, or give it a default: `[param]` with `{name} = ..`"
-    )))
+    let title = format!("nothing sets the parameter `${name}`");
+    let mistake = Diagnostic::error("K0206", title, place).label("stands for nothing");
+    if let Some(near) = nearest(name, known.iter().copied()) {
+        let help = "a parameter with a similar name exists";
+        return Box::new(mistake.suggest(help, place, format!("\"${near}\"")));
+    }
+    let help = format!("set it in every variant, or for all: `[param]` with `{name} = ..`");
+    Box::new(mistake.help(help))
 }
 
 pub(super) fn unknown_parameter(place: &Place, name: &str, known: &[&str]) -> Boxed {

@@ -42,7 +42,7 @@ pub(super) fn unknown_node(place: &Place, word: &str, names: &Names) -> Boxed {
         None => mistake.note(format!("the nodes are {}", some_of(&all))),
     };
     if let Some(near) = nearest(word, all.iter().map(String::as_str)) {
-        mistake = mistake.suggest("a node with a similar name exists", place, near);
+        mistake = mistake.instead("a node with a similar name exists", place, near);
     }
     Box::new(mistake)
 }
@@ -56,7 +56,7 @@ pub(super) fn unknown_topic(place: &Place, word: &str, names: &Names) -> Boxed {
         mistake.note(format!("the topics are {}", some_of(names.topic_names())))
     };
     if let Some(near) = nearest(word, names.topic_names()) {
-        mistake = mistake.suggest("a topic with a similar name exists", place, near);
+        mistake = mistake.instead("a topic with a similar name exists", place, near);
     }
     Box::new(mistake)
 }
@@ -67,7 +67,7 @@ pub(super) fn unknown_partition(place: &Place, word: &str, asker: &str, names: &
         let title = format!("`{asker}` looks at one partition, and {shown} is a topic");
         let first = names.partition_name(kafkalab_core::id::TopicPartition { topic, partition: 0 });
         let mistake = Diagnostic::error("K0302", title, place).label("expected a partition");
-        return Box::new(mistake.suggest("name a partition", place, first));
+        return Box::new(mistake.instead("name a partition", place, &first));
     }
     if names.node(word).is_some() {
         let title = format!("`{asker}` looks at a partition, and {shown} is a node");
@@ -89,7 +89,7 @@ pub(super) fn unknown_partition(place: &Place, word: &str, asker: &str, names: &
         .note("a partition is a topic and a number, such as `orders-0`")
         .note(format!("the topics are {}", some_of(names.topic_names())));
     if let Some(near) = nearest(word, firsts.iter().map(String::as_str)) {
-        mistake = mistake.suggest("a partition with a similar name exists", place, near);
+        mistake = mistake.instead("a partition with a similar name exists", place, near);
     }
     Box::new(mistake)
 }
@@ -121,7 +121,7 @@ pub(super) fn wrong_client(
     };
     mistake = match all.as_slice() {
         [] => mistake.note(format!("this scenario has no {wanted}")),
-        [one] => mistake.suggest(&format!("name the {wanted}"), place, *one),
+        [one] => mistake.instead(&format!("name the {wanted}"), place, one),
         _ => mistake.note(format!("the {wanted}s are {}", some_of(all))),
     };
     Box::new(mistake)
@@ -163,13 +163,14 @@ pub(super) fn sentence_too_deep(place: &Place, deepest: usize) -> Boxed {
 pub(super) fn strange_character(place: &Place, found: char, rest: &str) -> Boxed {
     let title = format!("{} has no meaning in a sentence", quoted(&found.to_string()));
     let mistake = Diagnostic::error("K0301", title, place).label("not understood");
+    let double = Place { origin: place.origin.clone(), span: place.span.start..place.span.end + 1 };
     Box::new(match found {
         '$' => mistake
             .label("a parameter stands for a whole value")
             .help("put the whole sentence into the parameter, and write it as `\"$name\"`"),
-        '&' => mistake.help("write `and`"),
-        '|' => mistake.help("write `or`"),
-        '!' if !rest.starts_with("!=") => mistake.help("write `not`"),
+        '&' if rest.starts_with("&&") => mistake.suggest("write `and`", &double, "and"),
+        '|' if rest.starts_with("||") => mistake.suggest("write `or`", &double, "or"),
+        '!' => mistake.suggest("write `not`", place, "not "),
         '→' | '↔' => mistake.help("write `->` or `<->`"),
         ':' | ';' => mistake.help("write one action a line; `do` takes a list"),
         _ => mistake,
@@ -207,7 +208,7 @@ pub(super) fn unknown_verb(place: &Place, verb: &str, verbs: &[(&str, &str)]) ->
     if let Some(near) = nearest(verb, words) {
         let form = verbs.iter().find(|(word, _)| *word == near).map_or("", |(_, form)| form);
         let help = format!("an action with a similar name exists: `{form}`");
-        mistake = mistake.suggest(&help, place, near);
+        mistake = mistake.instead(&help, place, near);
     }
     Box::new(mistake)
 }
@@ -219,7 +220,7 @@ pub(super) fn no_arrow(here: &Place, so_far: &Place) -> Boxed {
         .note("`->` is one direction, `<->` is both");
     // Between the nodes, an arrow is missing; at the end, a second node is missing, too.
     if here.span.start < so_far.span.end {
-        return Box::new(mistake.help(format!("write `{} -> NODE`", so_far.text().trim())));
+        return Box::new(mistake.help("write both: `b1 -> b2`"));
     }
     let gap = Place { origin: here.origin.clone(), span: here.span.start..here.span.start };
     Box::new(mistake.suggest("put an arrow between them", &gap, "-> "))
@@ -239,7 +240,7 @@ pub(super) fn unknown_api(place: &Place, word: &str) -> Boxed {
         .label("not a request of Kafka's protocol")
         .note(format!("those that can be held are {}", all.join(" ")));
     Box::new(match near {
-        Some(near) => mistake.suggest("a request with a similar name exists", place, near),
+        Some(near) => mistake.instead("a request with a similar name exists", place, near),
         None => mistake,
     })
 }
@@ -257,7 +258,7 @@ pub(super) fn unknown_query<'a>(
         .label("not a question")
         .note(format!("there are {}", known.join(" ")));
     Box::new(match nearest(word, known.iter().copied()) {
-        Some(near) => mistake.suggest("a question with a similar name exists", place, near),
+        Some(near) => mistake.instead("a question with a similar name exists", place, near),
         None => mistake,
     })
 }
@@ -278,7 +279,7 @@ pub(super) fn unknown_value<'a>(
     if let Some(near) = nearest(word, words.iter().copied()) {
         let title = format!("nothing is called {} in a condition", quoted(word));
         let mistake = Diagnostic::error("K0303", title, place).label("not known");
-        return Box::new(mistake.suggest("a similar name exists", place, near));
+        return Box::new(mistake.instead("a similar name exists", place, near));
     }
     unknown_node(place, word, names)
 }
@@ -330,9 +331,10 @@ pub(super) fn truth_compared(place: &Place) -> Boxed {
     Box::new(Diagnostic::error("K0304", title, place).label("a yes or no").help(help))
 }
 
-pub(super) fn single_equals(place: &Place) -> Boxed {
-    let mistake = Diagnostic::error("K0301", "`=` compares nothing", place);
-    Box::new(mistake.suggest("write two", place, "=="))
+pub(super) fn other_sign(place: &Place, sign: &str) -> Boxed {
+    let title = format!("{} compares nothing", quoted(place.text()));
+    let help = format!("write `{sign}`");
+    Box::new(Diagnostic::error("K0301", title, place).suggest(&help, place, sign))
 }
 
 pub(super) fn not_a_condition(place: &Place) -> Boxed {

@@ -14,6 +14,8 @@ use super::read::{Parameters, Reader};
 
 /// The most variants of one scenario.
 pub(super) const MOST_VARIANTS: usize = 32;
+/// The most parameters of one variant.
+const MOST_PARAMETERS: usize = 100;
 
 /// One variant before it is read: its name, what it inherits from, its parameters.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +63,8 @@ fn from_file(
     reader: &mut Reader<'_>,
 ) -> Vec<Column> {
     let mut plain = Column::default();
-    for entry in defaults.iter().flat_map(|table| &table.entries) {
-        plain.params.values.insert(entry.key.clone(), entry.value.clone());
+    if let Some(defaults) = defaults {
+        insert(&mut plain, defaults, reader);
     }
     let mut columns = Vec::new();
     for entry in written.iter().flat_map(|table| &table.entries) {
@@ -75,11 +77,7 @@ fn from_file(
         column.name = Some(entry.key.clone());
         column.base.clone_from(&column.name);
         match &entry.value.kind {
-            Kind::Table(values) => {
-                for one in &values.entries {
-                    column.params.values.insert(one.key.clone(), one.value.clone());
-                }
-            }
+            Kind::Table(values) => insert(&mut column, values, reader),
             _ => {
                 reader
                     .push(mistake::wrong_kind(&entry.value, "a table such as `{ acks = \"1\" }`"));
@@ -99,10 +97,21 @@ fn from_file(
     columns
 }
 
+/// Gives a variant the values of a table.
+fn insert(column: &mut Column, values: &Table, reader: &mut Reader<'_>) {
+    if let Some(over) = values.entries.get(MOST_PARAMETERS) {
+        let count = values.entries.len();
+        reader.push(mistake::too_many(&over.place, "parameters", count, MOST_PARAMETERS));
+    }
+    for one in values.entries.iter().take(MOST_PARAMETERS) {
+        column.params.values.insert(one.key.clone(), Arc::new(one.value.clone()));
+    }
+}
+
 /// One `--set`: a parameter and the values it takes.
 struct Setting {
     key: String,
-    values: Vec<Value>,
+    values: Vec<Arc<Value>>,
 }
 
 fn command_line(options: &LoadOptions, columns: &[Column], sink: &mut Sink) -> Vec<Setting> {
@@ -124,7 +133,7 @@ fn command_line(options: &LoadOptions, columns: &[Column], sink: &mut Sink) -> V
 }
 
 /// The values after `key=`, separated by commas outside of all brackets.
-fn split(origin: &Arc<Origin>, start: usize) -> Vec<Value> {
+fn split(origin: &Arc<Origin>, start: usize) -> Vec<Arc<Value>> {
     let text = &origin.text;
     let mut values = Vec::new();
     let (mut depth, mut from) = (0_usize, start);
@@ -140,7 +149,7 @@ fn split(origin: &Arc<Origin>, start: usize) -> Vec<Value> {
         }
     }
     values.push(Place { origin: Arc::clone(origin), span: from..text.len() });
-    values.into_iter().map(typed).collect()
+    values.into_iter().map(|place| Arc::new(typed(place))).collect()
 }
 
 /// A value of the command line: a number or a truth where it reads like one, else a text.
@@ -197,7 +206,7 @@ fn multiply(columns: Vec<Column>, set: &Setting) -> Vec<Column> {
                 column.params.variant = Some(name.clone());
                 column.name = Some(name);
             }
-            column.params.values.insert(set.key.clone(), value.clone());
+            column.params.values.insert(set.key.clone(), Arc::clone(value));
             product.push(column);
             if product.len() > MOST_VARIANTS {
                 return product;

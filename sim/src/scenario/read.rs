@@ -22,11 +22,14 @@ use super::units;
 /// The largest file.
 pub const LARGEST: usize = 1 << 20;
 
+/// The longest list of actions, promises or names.
+const MOST_VALUES: usize = 64;
+
 /// Reads the bytes of a file: a tree, or the one reason why there is none.
 pub(super) fn tree(name: &str, bytes: &[u8]) -> Result<(Arc<Origin>, Table), Box<Diagnostic>> {
     let named = |text: String| Arc::new(Origin { name: name.to_owned(), text });
     if bytes.len() > LARGEST {
-        return Err(Box::new(mistake::file_too_large(&named(String::new()), bytes.len(), LARGEST)));
+        return Err(Box::new(mistake::file_too_large(&named(String::new()), LARGEST)));
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
@@ -96,7 +99,7 @@ pub(super) struct Parameters {
     /// The variant's name; `None` if it has none.
     pub(super) variant: Option<String>,
     /// What each stands for.
-    pub(super) values: BTreeMap<String, Value>,
+    pub(super) values: BTreeMap<String, Arc<Value>>,
     /// Every parameter that any variant sets.
     pub(super) known: Vec<String>,
 }
@@ -158,18 +161,23 @@ impl<'a> Reader<'a> {
         self.sink.keep(params.resolve(&table.entry(key)?.value))
     }
 
-    /// The members of the list `key`, or its only value, parameters resolved.
-    pub(super) fn values(&mut self, table: &'a Table, key: &str) -> Vec<&'a Value> {
+    /// The members of the list `key`, or its only value, parameters resolved; at most `most`, since a
+    /// list that a parameter stands for can be read many times over.
+    pub(super) fn values(&mut self, table: &'a Table, key: &str, most: usize) -> Vec<&'a Value> {
         let Some(value) = self.value(table, key) else { return Vec::new() };
         let params = self.params;
-        value.each().iter().filter_map(|one| self.sink.keep(params.resolve(one))).collect()
+        let all = value.each();
+        if let Some(over) = all.get(most) {
+            self.push(mistake::too_many(&over.place, "values", all.len(), most));
+        }
+        all.iter().take(most).filter_map(|one| self.sink.keep(params.resolve(one))).collect()
     }
 
     /// A table inside `table`.
     pub(super) fn table(&mut self, table: &'a Table, key: &str) -> Option<&'a Table> {
         let value = &table.entry(key)?.value;
         let Kind::Table(inner) = &value.kind else {
-            self.push(mistake::wrong_kind(value, "a table"));
+            self.push(mistake::no_table(value, key));
             return None;
         };
         Some(inner)
@@ -202,7 +210,10 @@ impl<'a> Reader<'a> {
 
     /// A text or a list of texts, each with its place.
     pub(super) fn texts(&mut self, table: &'a Table, key: &str) -> Vec<(&'a str, &'a Place)> {
-        self.values(table, key).into_iter().filter_map(|value| self.as_text(value)).collect()
+        self.values(table, key, MOST_VALUES)
+            .into_iter()
+            .filter_map(|value| self.as_text(value))
+            .collect()
     }
 
     /// A sentence or a list of them.

@@ -60,6 +60,9 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions) -> Result<Loaded, Ve
         let plan = read_plan(&root, &own, (column, options), &mut reader);
         variants.push(Variant { name: column.name.clone(), plan });
         head.get_or_insert(own);
+        if sink.is_full() {
+            break;
+        }
     }
     params::warn_of_unused(&root, &mut sink);
     let has_errors = sink.has_errors();
@@ -320,6 +323,18 @@ mod tests {
         let mistakes = load("02", lesson().as_bytes(), &options).expect_err("no b9");
         assert_eq!(mistakes[0].origin.name, "--inject");
         assert_eq!(&mistakes[0].origin.text[mistakes[0].span.clone()], "b9");
+    }
+
+    #[test]
+    fn a_list_that_a_parameter_multiplies_is_bounded() {
+        let many = "\"up(b1)\", ".repeat(10_000);
+        let tables = "[[expect]]\nfinally = \"$many\"\n".repeat(200);
+        let steps = "[[step]]\nat = \"1s\"\ndo = \"$many\"\n".repeat(200);
+        let head = "format = 1\nid = \"x\"\ntitle = \"x\"\n";
+        let text = format!("{head}[param]\nmany = [{many}]\n{tables}{steps}");
+        let mistakes = load("x", text.as_bytes(), &LoadOptions::default()).expect_err("too many");
+        assert_eq!(mistakes.len(), 64);
+        assert!(mistakes.iter().any(|one| one.title == "10000 values are too many"));
     }
 
     /// Renders nothing, but touches every span as a renderer would.

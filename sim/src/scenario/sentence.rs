@@ -53,6 +53,14 @@ impl Sentence {
         Place { origin: Arc::clone(&self.place.origin), span }
     }
 
+    /// The outcome of reading this sentence. Where positions mean nothing, no change is offered.
+    pub(super) fn outcome<T>(&self, outcome: Outcome<T>) -> Outcome<T> {
+        outcome.map_err(|mut mistake| {
+            mistake.suggestion = mistake.suggestion.filter(|_| self.base.is_some());
+            mistake
+        })
+    }
+
     /// Where all of it stands.
     pub(super) fn all(&self) -> Place {
         self.at(0..self.text.len())
@@ -71,9 +79,9 @@ pub(super) enum Token<'a> {
 }
 
 /// Longer signs before their own beginnings.
-const SIGNS: [&str; 21] = [
-    "<->", "->", "<-", "==", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", "{", "}", ",", "@",
-    "*", "=", "+", "-",
+const SIGNS: [&str; 23] = [
+    "<->", "->", "<-", "==", "=>", "=<", "!=", "<=", ">=", "<", ">", "(", ")", "[", "]", "{", "}",
+    ",", "@", "*", "=", "+", "-",
 ];
 
 /// Reads a sentence token by token.

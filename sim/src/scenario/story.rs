@@ -5,7 +5,7 @@ use kafkalab_core::time::Duration;
 use super::action::Action;
 use super::action_parser;
 use super::condition_parser;
-use super::diagnostic::{Outcome, Place};
+use super::diagnostic::{Outcome, Place, nearest};
 use super::file::{Entry, Table};
 use super::file_mistake as mistake;
 use super::mistake as misread;
@@ -19,7 +19,6 @@ use super::world::check_name;
 
 const MOST_STEPS: usize = 500;
 const MOST_PROMISES: usize = 200;
-const MOST_ACTIONS: usize = 50;
 
 /// All that happens and is promised.
 #[derive(Default)]
@@ -51,11 +50,11 @@ pub(super) fn read<'a>(
     }
     for table in bounded(root, "expect", MOST_PROMISES, reader) {
         read_expect(table, names, variants, reader, &mut story);
-    }
-    if let Some(over) = story.promises.get(MOST_PROMISES) {
-        let (place, count) = (over.place.clone(), story.promises.len());
-        reader.push(mistake::too_many(&place, "promises", count, MOST_PROMISES));
-        story.promises.truncate(MOST_PROMISES);
+        if let Some(over) = story.promises.get(MOST_PROMISES) {
+            let (place, count) = (over.place.clone(), story.promises.len());
+            reader.push(mistake::too_many(&place, "promises", count, MOST_PROMISES));
+            break;
+        }
     }
     story
 }
@@ -130,6 +129,7 @@ fn read_step<'a>(
     let within = reader.duration(table, "within");
     if let Some(entry) = table.entry("within")
         && table.entry("when").is_none()
+        && !misspelt(table, &["when"])
     {
         reader.push(mistake::within_without_when(&entry.place));
     }
@@ -155,6 +155,7 @@ fn only<'a>(
     let mut found = table.entries.iter().filter(|entry| keys.contains(&entry.key.as_str()));
     let first = found.next();
     match (first, found.next()) {
+        (None, _) if misspelt(table, keys) => {}
         (None, _) => reader.push(mistake::no_trigger(&table.place, called, keys)),
         (Some(one), Some(two)) => {
             reader.push(mistake::two_triggers(&one.place, &two.place, called));
@@ -162,6 +163,14 @@ fn only<'a>(
         (Some(_), None) => {}
     }
     first
+}
+
+/// Whether a key of `table` is clearly meant to be one of `keys`: that mistake is said already.
+fn misspelt(table: &Table, keys: &[&str]) -> bool {
+    let strange = table.entries.iter().filter(|entry| !STEP_KEYS.contains(&entry.key.as_str()));
+    strange
+        .map(|entry| nearest(&entry.key, STEP_KEYS))
+        .any(|near| near.is_some_and(|near| keys.contains(&near)))
 }
 
 const NOW: Trigger = Trigger::At(Duration::ZERO);
@@ -217,14 +226,9 @@ fn after(sentence: &Sentence, ids: &[(&str, &Place, Option<usize>)]) -> Outcome<
 }
 
 fn actions<'a>(table: &'a Table, names: &Names, reader: &mut Reader<'a>) -> Vec<Action> {
-    let sentences = reader.sentences(table, "do");
-    if let Some(over) = sentences.get(MOST_ACTIONS) {
-        let count = sentences.len();
-        reader.push(mistake::too_many(&over.all(), "actions", count, MOST_ACTIONS));
-    }
     let mut actions = Vec::new();
-    for sentence in sentences.iter().take(MOST_ACTIONS) {
-        let action = action_parser::action(sentence, names);
+    for sentence in reader.sentences(table, "do") {
+        let action = action_parser::action(&sentence, names);
         actions.extend(reader.sink.keep(action));
     }
     actions
@@ -239,10 +243,10 @@ fn read_look<'a>(table: &'a Table, names: &Names, reader: &mut Reader<'a>) -> Ve
             Some((tp, node)) => partition(tp) && names.node(node).is_some(),
             None => partition(word) || names.node(word).is_some() || names.topic(word).is_some(),
         };
-        if !known {
-            reader.push(mistake::nothing_to_look_at(place, word));
-        } else if look.len() < MOST_ACTIONS {
+        if known {
             look.push(word.to_owned());
+        } else {
+            reader.push(mistake::nothing_to_look_at(place, word));
         }
     }
     look
@@ -264,6 +268,7 @@ fn read_quiz<'a>(table: &'a Table, reader: &mut Reader<'a>) -> Option<Quiz> {
     let choices: Vec<_> = listed.each().iter().filter_map(|one| reader.as_prose(one)).collect();
     if choices.len() < 2 {
         reader.push(mistake::bad_value(listed, "a list of at least two answers"));
+        return None;
     }
     let answer = reader.whole(table, "answer", &(1..=choices.len().max(1) as i128))?;
     Some(Quiz { ask: reader.prose(table, "ask")?, choices, answer: answer as usize - 1 })

@@ -88,7 +88,10 @@ pub(super) fn is_invariant(name: &str) -> bool {
 pub(super) fn is_reserved(word: &str) -> bool {
     const OTHERS: [&str; 8] =
         ["and", "or", "not", "none", "controller", "violated", "true", "false"];
-    OTHERS.contains(&word) || WRAPPERS.contains(&word) || query_words().any(|known| known == word)
+    OTHERS.contains(&word)
+        || OF_GROUPS.contains(&word)
+        || WRAPPERS.contains(&word)
+        || query_words().any(|known| known == word)
 }
 
 /// Every word that asks something.

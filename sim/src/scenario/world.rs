@@ -1,5 +1,7 @@
 //! Reads the world of a scenario: cluster, net, topics, clients; and with them all its names.
 
+use std::collections::BTreeSet;
+
 use kafkalab_core::config::{
     BrokerConfig, ConsumerConfig, ProducerConfig, Settings, TopicConfig, Variations,
 };
@@ -47,7 +49,7 @@ pub(super) fn read<'a>(root: &'a Table, reader: &mut Reader<'a>) -> World {
     World { cluster, net, topics, clients, names }
 }
 
-/// A name is a word of the sentences: it must read as one, and as nothing else.
+/// A name must read as one word of a sentence.
 pub(super) fn check_name(name: &str, place: &Place) -> Outcome<()> {
     let letters = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
     let why = if !name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_') {
@@ -56,19 +58,19 @@ pub(super) fn check_name(name: &str, place: &Place) -> Outcome<()> {
         "a name is made of letters, digits, `-`, `_` and `.`"
     } else if name.len() > 64 {
         "a name has at most 64 letters"
-    } else if is_reserved(name) {
-        "this word means something in sentences"
     } else {
         return Ok(());
     };
     Err(mistake::bad_name(place, name, why))
 }
 
-/// Names of nodes and partitions are taken.
+/// A name that sentences use: words of the language and names of nodes and partitions are taken.
 fn check_free(name: &str, place: &Place) -> Outcome<()> {
     check_name(name, place)?;
     let digits = |rest: &str| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
-    let why = if name.strip_prefix(['b', 'k']).is_some_and(digits) {
+    let why = if is_reserved(name) {
+        "this word means something in sentences: choose another"
+    } else if name.strip_prefix(['b', 'k']).is_some_and(digits) {
         "brokers are called b1, b2, .. and controllers k1, k2, .."
     } else if name.rsplit_once('-').is_some_and(|(_, rest)| digits(rest)) {
         "it would read like a partition: leave the number at the end away"
@@ -87,10 +89,16 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         profile: "4.1".to_owned(),
     };
     (names.brokers, names.controllers) = (empty.brokers, empty.controllers);
-    let Some(table) = reader.table(root, "cluster") else { return empty };
+    let Some(table) = reader.table(root, "cluster") else {
+        // With a broken table no node is unknown.
+        if root.entry("cluster").is_some() {
+            names.brokers = *BROKERS.end() as u16;
+        }
+        return empty;
+    };
     let own = ["brokers", "controllers", "profile", "variations"];
     reader.check_keys(table, "[cluster]", &[&own, BrokerConfig::KEYS].concat());
-    names.brokers_at = table.entry("brokers").map(|entry| entry.value.place.clone());
+    names.brokers_at = table.entry("brokers").map(Entry::line);
     let brokers = reader.whole(table, "brokers", &BROKERS);
     // With a broken number of brokers no node is unknown.
     let broken = table.entry("brokers").is_some() && brokers.is_none();
@@ -349,12 +357,16 @@ fn read_consumer<'a>(
         reader.push(mistake::missing_key(&entry.place, "assign", &called, example));
     }
     let mut assign = Vec::new();
-    for value in reader.values(table, "assign") {
-        let found = assigned(value, names);
-        assign.extend(reader.sink.keep(found).unwrap_or_default());
-        assign.sort_unstable();
-        assign.dedup();
+    let mut seen = BTreeSet::new();
+    for value in reader.values(table, "assign", MOST_PARTITIONS as usize) {
+        // A topic named twice is read once; anything but a text is a mistake each time.
+        if value.as_text().is_none_or(|word| seen.insert(word)) {
+            let found = assigned(value, names);
+            assign.extend(reader.sink.keep(found).unwrap_or_default());
+        }
     }
+    assign.sort_unstable();
+    assign.dedup();
     ConsumerPlan {
         assign,
         process: reader.duration(table, "process").unwrap_or_default(),

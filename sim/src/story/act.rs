@@ -11,15 +11,20 @@ use kafkalab_core::time::Instant;
 
 /// A pause that ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wake {
+pub(super) struct Wake {
     /// When.
-    pub at: Instant,
+    pub(super) at: Instant,
     /// Who goes on.
-    pub node: NodeId,
+    pub(super) node: NodeId,
 }
 
 /// Does what `action` says. A pause with a length leaves a wake-up to be kept.
-pub fn act(action: &Action, world: &mut World<Node>, committed: &Committed, wakes: &mut Vec<Wake>) {
+pub(super) fn act(
+    action: &Action,
+    world: &mut World<Node>,
+    committed: &Committed,
+    wakes: &mut Vec<Wake>,
+) {
     let now = world.now();
     let on = |nodes: &Nodes, world: &World<Node>| resolve(nodes, world, committed);
     match action {
@@ -67,7 +72,7 @@ pub fn act(action: &Action, world: &mut World<Node>, committed: &Committed, wake
         Action::Release(None) => world.release_all(),
         Action::Heal(None) => world.heal(),
         Action::Heal(Some(link)) => {
-            pairs(link, world, committed, |world, from, to| world.heal_link(from, to));
+            pairs(link, world, committed, World::heal_link);
         }
         Action::Skew { nodes, micros } => {
             each(on(nodes, world), |node| world.skew(node, micros / 1_000));

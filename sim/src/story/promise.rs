@@ -3,6 +3,7 @@
 use super::value::Value;
 use super::watch::{Scene, Touched, Watch};
 use crate::scenario::condition::{Condition, Expr};
+use crate::scenario::names::Names;
 use crate::scenario::plan::{Promise, PromiseKind};
 use kafkalab_core::time::Instant;
 
@@ -11,8 +12,18 @@ use kafkalab_core::time::Instant;
 pub struct PromiseState {
     wakes: Touched,
     /// The first moment at which an `always` failed, a `never` or an `eventually` held.
-    decided: Option<(Instant, String)>,
+    decided: Option<(Instant, Seen)>,
 }
+
+/// What was looked at.
+#[derive(Clone, Debug)]
+enum Subject {
+    Value(Expr),
+    Truth(Condition),
+}
+
+/// What was looked at, and its value.
+type Seen = (Subject, String);
 
 /// How a promise came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +34,19 @@ pub struct Judged {
     pub kind: PromiseKind,
     /// Whether it was kept.
     pub is_kept: bool,
-    /// The left side's value at the deciding moment, for people: `lost is 2`.
+    /// What was looked at: `lost`.
+    pub what: String,
+    /// Its value at the deciding moment: `2`.
     pub value: String,
     /// The deciding moment.
     pub at: Instant,
+}
+
+impl Judged {
+    /// Whether one moment was enough to break it, however the run went on.
+    pub const fn is_final_at_once(&self) -> bool {
+        matches!(self.kind, PromiseKind::Always | PromiseKind::Never)
+    }
 }
 
 impl PromiseState {
@@ -54,43 +74,55 @@ impl PromiseState {
             PromiseKind::Finally => false,
         };
         if is_decided {
-            let value = describe(&promise.condition, watch, scene);
-            self.decided = Some((scene.look.world().now(), value));
+            let seen = describe(&promise.condition, watch, scene);
+            self.decided = Some((scene.look.world().now(), seen));
         }
     }
 
     /// The verdict at the end of the run.
-    pub fn judge(&self, promise: &Promise, watch: &Watch, scene: Scene<'_>) -> Judged {
+    pub fn judge(
+        &self,
+        promise: &Promise,
+        watch: &Watch,
+        scene: Scene<'_>,
+        names: &Names,
+    ) -> Judged {
         let now = scene.look.world().now();
         let at_end = || (now, describe(&promise.condition, watch, scene));
-        let (is_kept, (at, value)) = match (promise.kind, &self.decided) {
+        let (is_kept, (at, (what, value))) = match (promise.kind, &self.decided) {
             (PromiseKind::Always | PromiseKind::Never, Some(decided)) => (false, decided.clone()),
             (PromiseKind::Eventually, Some(decided)) => (true, decided.clone()),
             (PromiseKind::Always | PromiseKind::Never, None) => (true, at_end()),
             (PromiseKind::Eventually, None) => (false, at_end()),
             (PromiseKind::Finally, _) => (watch.test(&promise.condition, scene).holds(), at_end()),
         };
-        Judged { text: promise.text.clone(), kind: promise.kind, is_kept, value, at }
+        let what = match what {
+            Subject::Value(expr) => expr.show(names).to_string(),
+            Subject::Truth(condition) => condition.show(names).to_string(),
+        };
+        Judged { text: promise.text.clone(), kind: promise.kind, is_kept, what, value, at }
     }
 }
 
-/// The value a reader wants to see: that of the first thing compared.
-fn describe(condition: &Condition, watch: &Watch, scene: Scene<'_>) -> String {
+/// What a reader wants to see: the first thing compared, and its value.
+fn describe(condition: &Condition, watch: &Watch, scene: Scene<'_>) -> Seen {
     match condition {
         Condition::And(all) | Condition::Or(all) => {
             let one = all.iter().find(|one| !watch.test(one, scene).holds()).or(all.first());
-            one.map_or_else(String::new, |one| describe(one, watch, scene))
+            describe(one.expect("at least two were joined"), watch, scene)
         }
         Condition::Not(inner) => describe(inner, watch, scene),
         Condition::Compare { left, right, .. } => {
             let side = if matches!(left, Expr::Int(_) | Expr::Node(_)) { right } else { left };
-            show(&watch.value(side, scene))
+            (Subject::Value(side.clone()), show(&watch.value(side, scene)))
         }
         Condition::Holds(_) | Condition::Monotonic(_) => {
-            watch.test(condition, scene).holds().to_string()
+            let holds = watch.test(condition, scene).holds();
+            (Subject::Truth(condition.clone()), holds.to_string())
         }
         Condition::Keeps(name) | Condition::Violated(name) => {
-            if scene.checks.is_violated(name) { "violated" } else { "kept" }.to_owned()
+            let word = if scene.checks.is_violated(name) { "violated" } else { "kept" };
+            (Subject::Truth(Condition::Keeps(name.clone())), word.to_owned())
         }
     }
 }

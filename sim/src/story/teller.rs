@@ -208,8 +208,8 @@ impl Story {
 
     /// Judges every promise, at the end of the run.
     pub fn judge(&self, scene: Scene<'_>) -> Vec<Judged> {
-        let promises = self.plan.promises.iter().zip(&self.promises);
-        promises.map(|(promise, state)| state.judge(promise, &self.watch, scene)).collect()
+        let (promises, names) = (self.plan.promises.iter().zip(&self.promises), &self.plan.names);
+        promises.map(|(promise, state)| state.judge(promise, &self.watch, scene, names)).collect()
     }
 }
 

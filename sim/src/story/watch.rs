@@ -61,8 +61,8 @@ impl Touched {
     /// What an input touched.
     pub fn by(step: &Step, notes: &[Event]) -> Self {
         let start = match step.what {
-            StepKind::Boot | StepKind::Terminate => Self::LIFE,
-            StepKind::Flushed(_) => Self::LIFE,
+            // A broker's only flush is its last: it ends its life.
+            StepKind::Boot | StepKind::Terminate | StepKind::Flushed(_) => Self::LIFE,
             StepKind::Alarm
             | StepKind::Connected(_)
             | StepKind::Deliver(_)
@@ -89,6 +89,7 @@ impl Touched {
                 | ReplicaEvent::DuplicateRecognised { .. }
                 | ReplicaEvent::IsrProposed { .. }
                 | ReplicaEvent::IsrAdopted { .. }
+                | ReplicaEvent::IsrForgotten { .. }
                 | ReplicaEvent::IsrRefused { .. }
                 | ReplicaEvent::FollowerCounted { .. }
                 | ReplicaEvent::DivergenceFound { .. }

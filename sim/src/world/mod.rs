@@ -30,7 +30,6 @@ mod wire;
 
 pub use network::{Latency, NetConfig};
 pub use node::{DiskConfig, NodeSetup};
-#[cfg(madsim)]
 pub(crate) use panics::guarded;
 pub use panics::quiet_panics;
 pub use report::{

@@ -1,13 +1,15 @@
 //! The command line as it is written: flags, verbs, their help.
 
-use clap::{Args as Group, Parser, Subcommand, ValueEnum};
+pub use clap::Parser;
+use clap::{Args as Group, Subcommand, ValueEnum};
+use kafkalab_sim::host::Host;
 use kafkalab_sim::scenario::LoadOptions;
 
 use super::lang::LangFlag;
 
 /// A whole Kafka cluster in one process, on a simulated network, disk and clock.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "kafkalab", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "kafkalab", version = version(), propagate_version = true, max_term_width = 100)]
 pub struct Args {
     /// What every verb understands.
     #[command(flatten)]
@@ -79,7 +81,7 @@ pub enum Verb {
     Check(CheckArgs),
     /// List the built-in lessons, or show one
     Lessons(LessonsArgs),
-    /// Tell the story of one record
+    /// Tell the story of one record, or what a term means
     Explain(ExplainArgs),
 }
 
@@ -131,14 +133,30 @@ pub struct LessonsArgs {
 /// `kafkalab explain`.
 #[derive(Clone, Debug, Group)]
 pub struct ExplainArgs {
-    /// A path, `-` for stdin, or a lesson by number or id
-    pub scenario: String,
-    /// The record to tell of: 3 is #3
+    /// A term, such as hw; or, with --record, a path, `-`, or a lesson by number or id
+    #[arg(value_name = "TERM|SCENARIO")]
+    pub what: String,
+    /// The record to tell of: 3 is #3; p2#3 where several clients produce
     #[arg(long, value_name = "N")]
-    pub record: u32,
+    pub record: Option<String>,
     /// In this variant
     #[arg(long, value_name = "NAME")]
     pub variant: Option<String>,
+}
+
+impl ExplainArgs {
+    /// What the command line changes about the scenario.
+    pub fn load_options(&self, common: &Common) -> LoadOptions {
+        LoadOptions { variant: self.variant.clone(), ..common.load_options() }
+    }
+}
+
+/// `0.1.0 (madsim host)`.
+fn version() -> &'static str {
+    match kafkalab_sim::host::default_host() {
+        Host::Madsim => concat!(env!("CARGO_PKG_VERSION"), " (madsim host)"),
+        Host::Plain => concat!(env!("CARGO_PKG_VERSION"), " (plain host)"),
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -99,7 +99,7 @@ fn print_differences(streams: &mut Streams) -> io::Result<()> {
         writeln!(streams.out, "  {}", difference.what)?;
         writeln!(streams.out, "      Kafka  {}", difference.kafka)?;
         writeln!(streams.out, "      here   {}", difference.here)?;
-        writeln!(streams.out, "      since  {}", difference.why)?;
+        writeln!(streams.out, "      why    {}", difference.why)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use annotate_snippets::{Level, Renderer};
+use annotate_snippets::{Group, Level, Renderer};
 use anstream::{AutoStream, ColorChoice};
 use kafkalab_sim::scenario::Diagnostic;
 
@@ -17,6 +17,8 @@ pub struct Streams {
     pub err: Box<dyn Write>,
     /// The width of messages, in columns.
     pub width: usize,
+    /// The width of answers, in columns.
+    pub columns: usize,
 }
 
 impl Streams {
@@ -33,7 +35,7 @@ impl Streams {
         };
         let out = io::BufWriter::new(AutoStream::new(io::stdout(), choice_of_out));
         let err = AutoStream::new(io::stderr(), choice);
-        Self { out: Box::new(out), err: Box::new(err), width: width() }
+        Self { out: Box::new(out), err: Box::new(err), width: width(), columns: columns() }
     }
 
     /// Sends out what is still held back.
@@ -52,8 +54,7 @@ impl Streams {
 
     /// Says on stderr what is wrong where no text can be pointed at.
     pub fn complain(&mut self, title: &str, help: Option<&str>) -> io::Result<()> {
-        let mut group =
-            Level::ERROR.primary_title(title).elements(Vec::<annotate_snippets::Padding>::new());
+        let mut group = Group::with_title(Level::ERROR.primary_title(title));
         if let Some(help) = help {
             group = group.element(Level::HELP.message(help));
         }
@@ -63,6 +64,22 @@ impl Streams {
 
 /// Columns of messages: what `COLUMNS` says, else the usual 80 plus room for a long comment.
 fn width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.filter(|columns| (40..=400).contains(columns)).unwrap_or(120)
+    wished().unwrap_or(120)
+}
+
+/// Columns of answers: what `COLUMNS` says, else the terminal's, else 80.
+fn columns() -> usize {
+    let of_terminal = || {
+        let (width, _) = terminal_size::terminal_size_of(io::stdout())?;
+        Some(usize::from(width.0).clamp(NARROWEST, WIDEST))
+    };
+    wished().or_else(of_terminal).unwrap_or(80)
+}
+
+const NARROWEST: usize = 40;
+const WIDEST: usize = 400;
+
+fn wished() -> Option<usize> {
+    let columns = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    (NARROWEST..=WIDEST).contains(&columns).then_some(columns)
 }

@@ -1,21 +1,13 @@
 //! The consumer process: finds its positions, fetches, and lets its application poll.
 //! Follows `KafkaConsumer`, `Fetcher`/`AbstractFetch` and `OffsetFetcher`.
 //!
-//! ```text
-//!             poll returns records           process time over       more in hand
-//!   Polling ────────────────────────▶ Begin ──────────────────▶ End ─────────────▶ Begin
-//!      ▲                                                         │ none
-//!      └─────────────────────────────────────────────────────────┘
-//! ```
-//! Between its points the application waits for an alarm of 0 µs, so that a story can kill it at
-//! each of them. Where processing takes no time, the points of one polled batch share one alarm.
-//!
 //! From boot on it finds its positions (the warm-up); polls begin at `start`.
 //!
 //! ## Simplified
 //! Manual assignment only, no commits. Reads from leaders only (no KIP-392) and without fetch
 //! sessions (KIP-227). Truncation detection (KIP-320) is left out, see `subscription`.
 
+use super::application::Application;
 use super::fetcher::{Delivery, FetchBuffer, Refused};
 use super::subscription::{FetchState, Subscription};
 use crate::chance::Draws;
@@ -23,7 +15,7 @@ use crate::client::metadata::Metadata;
 use crate::client::network::{Disconnect, Network, NetworkConfig};
 use crate::config::{ConsumerConfig, OffsetReset};
 use crate::engine::{Command, Effects, HaltReason, Input, Process};
-use crate::epoch::Offset;
+use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::event::ClientEvent;
 use crate::id::{Incarnation, NodeId, TopicId, TopicPartition};
@@ -33,7 +25,7 @@ use crate::protocol::{
     ListOffsetsPartition, ListOffsetsRequest, OffsetSpec, Reader, Response,
 };
 use crate::time::{Clock, Duration, Instant};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a consumer is installed with.
@@ -62,19 +54,6 @@ enum Asked {
     ListOffsets(Vec<TopicPartition>),
     /// With the offset asked for, in the order of the request.
     Fetch(Vec<(TopicPartition, Offset)>),
-}
-
-/// The application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Application {
-    /// Inside `poll` (or about to call it for the first time).
-    Polling,
-    /// Takes up the first record in hand at once.
-    Begin(VecDeque<Delivery>),
-    /// Is done with the first record in hand at that time.
-    End(VecDeque<Delivery>, Instant),
-    /// `poll` threw.
-    Failed,
 }
 
 /// A consumer and its application.
@@ -236,7 +215,7 @@ impl ConsumerNode {
     }
 
     /// The leader to ask; without one, newer metadata is wanted.
-    fn leader(&mut self, tp: TopicPartition) -> Option<(NodeId, crate::epoch::LeaderEpoch)> {
+    fn leader(&mut self, tp: TopicPartition) -> Option<(NodeId, LeaderEpoch)> {
         let known = self.metadata.leadership(tp);
         let leader = known.and_then(|known| Some((known.leader?, known.epoch)));
         if leader.is_none() {

@@ -4,6 +4,7 @@
 //! there on and buffers the answer → `consumer` polls it out of the buffer, which moves the
 //! position, and lets its application process it.
 
+mod application;
 #[expect(clippy::module_inception, reason = "the file is named after Kafka's class, as all are")]
 mod consumer;
 mod fetcher;

@@ -5,11 +5,13 @@
 //! sequence tracker name it by id, so that whoever finishes it first wins and the rest find nothing.
 //!
 //! ```text
-//!   open ──drain──▶ in flight ──answer: done──▶ (gone)
-//!    │                │   ▲
-//!    │  retriable error   └──drain── queued again, sealed
-//!    │                └────────────────▶ ┘
-//!    └──────────── delivery time-out, from anywhere ──▶ (gone)
+//!            drain              success, or given up
+//!   open ───────────▶ in flight ──────────────────────▶ (gone)
+//!    │                 │     ▲                             ▲
+//!    │ retriable error │     │ drain                       │
+//!    │                 ▼     │                             │
+//!    │               queued again                          │
+//!    └─ and from each of these: delivery time-out ─────────┘
 //! ```
 
 use crate::error_code::ErrorCode;

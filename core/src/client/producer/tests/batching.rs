@@ -1,6 +1,8 @@
 //! What the application sees of send, and how records become requests.
 
 use super::*;
+use crate::chance::Draws;
+use crate::client::producer::partitioner::StickyPartitioner;
 
 #[test]
 fn a_write_costs_two_inputs_and_three_with_linger() {
@@ -138,14 +140,25 @@ fn without_keys_it_sticks_to_a_partition_for_a_batch_or_two() {
         spec.config.enable_idempotence = false;
     });
     bench.run_for(ms(390));
-    // The eleventh record opens a second batch: to move on now would leave it with one record. It
-    // moves on after twice the size of a batch, so that there is one of these for two full ones.
     let sizes: Vec<usize> = bench.on_wire().iter().map(Vec::len).collect();
-    let count = |size| sizes.iter().filter(|s| **s == size).count();
-    assert!(count(10) >= 20 && count(1) * 2 <= count(10), "{sizes:?}");
+    let full = sizes.iter().filter(|size| **size == 10).count();
+    assert!(full >= 25, "most batches fill: {sizes:?}");
     let partitions = bench.produces().into_iter().flat_map(|r| &r.partitions);
     let used: std::collections::BTreeSet<u32> = partitions.map(|p| p.tp.partition).collect();
     assert!(used.len() >= 4, "uniformly chosen: {used:?}");
+}
+
+#[test]
+fn it_moves_on_after_a_full_batch_or_after_twice_its_size() {
+    let bench = bench_of(&[1, 2, 3], 0, |_| {});
+    let (now, metadata) = (bench.now, &bench.process.sender.metadata);
+    let mut sticky = StickyPartitioner::new(TOPIC, 1_000, Draws::new(7, "sticky partition", 1));
+    assert!(sticky.current(now, metadata) < 3);
+    assert!(!sticky.count(1_500, false, now, metadata), "a fraction would be left behind");
+    assert!(sticky.count(0, true, now, metadata), "it has been sent meanwhile");
+    assert!(!sticky.count(999, true, now, metadata));
+    assert!(!sticky.count(1_000, false, now, metadata));
+    assert!(sticky.count(1, false, now, metadata), "twice the size is enough in any case");
 }
 
 #[test]

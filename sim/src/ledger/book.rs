@@ -1,6 +1,7 @@
 //! The rows, kept up to date note by note, and the totals that conditions and verdicts ask for.
 
 use super::fate::{Fate, Outcome, Place, Row};
+use super::rows::Rows;
 use crate::look::{Committed, Look};
 use crate::scenario::plan::{ClientKind, Plan};
 use kafkalab_core::config::Acks;
@@ -41,12 +42,24 @@ pub struct Totals {
     pub at_risk: u64,
 }
 
+impl Totals {
+    /// The count that records with this outcome are in; none for those still open.
+    const fn of(&mut self, outcome: Outcome) -> Option<&mut u64> {
+        match outcome {
+            Outcome::Open => None,
+            Outcome::Acked { .. } => Some(&mut self.acked),
+            Outcome::Failed { .. } => Some(&mut self.failed),
+            Outcome::Unknown { .. } => Some(&mut self.unknown),
+        }
+    }
+}
+
 /// The records of one producer and the counts of one client.
 #[derive(Clone, Debug)]
 struct Account {
     node: NodeId,
     acks: Acks,
-    rows: Vec<Row>,
+    rows: Rows,
     totals: Totals,
     in_hand: Option<RecordId>,
 }
@@ -66,7 +79,7 @@ impl Ledger {
         let account = |node, acks| Account {
             node,
             acks,
-            rows: Vec::new(),
+            rows: Rows::default(),
             totals: Totals::default(),
             in_hand: None,
         };
@@ -95,7 +108,7 @@ impl Ledger {
 
     /// All rows, by producer and ordinal.
     pub fn rows(&self) -> impl Iterator<Item = &Row> {
-        self.accounts.iter().flat_map(|account| &account.rows)
+        self.accounts.iter().flat_map(|account| account.rows.iter())
     }
 
     /// One row.
@@ -190,25 +203,14 @@ impl Ledger {
                 self.ack(at, *tp, body, *base_offset);
                 self.look_for_losses(at, *tp, look, committed);
             }
-            ClientEvent::BatchFailed { body, error, is_indefinite, .. } => {
-                let (error, is_indefinite) = (*error, *is_indefinite);
-                self.each(body, |row| {
-                    row.outcome = if is_indefinite {
-                        Outcome::Unknown { at, error }
-                    } else {
-                        Outcome::Failed { at, error }
-                    };
-                });
-                let n = body.records.len() as u64;
-                self.count(node, |totals| {
-                    *(if is_indefinite { &mut totals.unknown } else { &mut totals.failed }) += n;
-                });
+            ClientEvent::BatchFailed { body, error, is_indefinite: true, .. } => {
+                self.give_up(body, Outcome::Unknown { at, error: *error });
+            }
+            ClientEvent::BatchFailed { body, error, is_indefinite: false, .. } => {
+                self.give_up(body, Outcome::Failed { at, error: *error });
             }
             ClientEvent::SendRefused { id, error } => {
-                if let Some(row) = self.row_mut(*id) {
-                    row.outcome = Outcome::Failed { at, error: *error };
-                }
-                self.count(node, |totals| totals.failed += 1);
+                self.resolve(*id, Outcome::Failed { at, error: *error });
             }
             ClientEvent::Delivered { id: Some(id), .. } => {
                 let is_first = self.row_mut(*id).is_some_and(|row| {
@@ -234,9 +236,9 @@ impl Ledger {
 
     fn open(&mut self, at: Instant, id: RecordId) {
         let Some(account) = self.account_mut(id.producer) else { return };
-        // A restarted application sends its unresolved records again: the row goes on.
-        if let Some(row) = account.rows.get_mut(id.n as usize) {
-            row.outcome = Outcome::Open;
+        // A restarted application sends again what it was not told of: the row goes on.
+        if account.rows.get(id.n as usize).is_some() {
+            self.resolve(id, Outcome::Open);
             return;
         }
         assert_eq!(account.rows.len(), id.n as usize, "a producer numbers its records in order");
@@ -255,16 +257,36 @@ impl Ledger {
         for record in &body.records {
             let Some(id) = record.id else { continue };
             let offset = base_offset.map(|base| base.plus(u64::from(record.offset_delta)));
-            if let Some(row) = self.row_mut(id) {
-                row.outcome = Outcome::Acked { at, offset };
-                row.tp = Some(tp);
+            if self.resolve(id, Outcome::Acked { at, offset }) {
                 self.exposed.entry(tp).or_default().push(id);
-                self.count(id.producer, |totals| {
-                    totals.acked += 1;
-                    totals.at_risk += 1;
-                });
+                self.count(id.producer, |totals| totals.at_risk += 1);
             }
         }
+    }
+
+    fn give_up(&mut self, body: &BatchBody, outcome: Outcome) {
+        for id in body.records.iter().filter_map(|record| record.id) {
+            self.resolve(id, outcome);
+        }
+    }
+
+    /// The producer was told `outcome`. Says whether that is news: success, once told, stands,
+    /// whatever a later life of the producer is told of the same record.
+    fn resolve(&mut self, id: RecordId, outcome: Outcome) -> bool {
+        let Some(row) = self.row_mut(id) else { return false };
+        if row.is_acked() {
+            return false;
+        }
+        let before = std::mem::replace(&mut row.outcome, outcome);
+        self.count(id.producer, |totals| {
+            if let Some(count) = totals.of(before) {
+                *count -= 1;
+            }
+            if let Some(count) = totals.of(outcome) {
+                *count += 1;
+            }
+        });
+        true
     }
 
     fn on_processed(&mut self, consumer: NodeId, id: RecordId) {
@@ -352,7 +374,6 @@ impl Ledger {
                     self.count(id.producer, |totals| totals.at_risk -= 1);
                     false
                 }
-                Some(_) => true,
                 // A record that no leader has appended yet (acks=0, still under way) is judged when
                 // the run ends.
                 None if row.places.last().is_some_and(|place| place.leader_epoch < epoch) => {
@@ -363,7 +384,7 @@ impl Ledger {
                     });
                     false
                 }
-                None => true,
+                Some(_) | None => true,
             }
         });
         *self.exposed.get_mut(&tp).expect("taken from there") = ids;
@@ -417,7 +438,11 @@ impl Ledger {
 /// Whether `log` holds record `id` at `offset`.
 fn holds(log: &LogFile, offset: Offset, id: RecordId) -> bool {
     log.batch_at(offset).is_some_and(|batch| {
+        // Without compaction a record stands at the place its delta says.
         let delta = offset.0 - batch.base_offset.0;
-        batch.body.records.iter().any(|r| u64::from(r.offset_delta) == delta && r.id == Some(id))
+        batch.body.records.get(delta as usize).is_some_and(|record| {
+            assert_eq!(u64::from(record.offset_delta), delta, "no gaps inside a batch");
+            record.id == Some(id)
+        })
     })
 }

@@ -1,0 +1,180 @@
+//! What the commands print, word for word. Whoever changes a text reads it here as a user would.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::rc::Rc;
+
+use kafkalab_tui::cli::args::Args;
+use kafkalab_tui::cli::exit::Exit;
+use kafkalab_tui::cli::{dispatch_to, streams::Streams};
+use unicode_width::UnicodeWidthStr;
+
+/// A stream that can be read afterwards.
+#[derive(Clone, Default)]
+struct Page(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Page {
+    fn text(&self) -> String {
+        let bytes = self.0.borrow();
+        let text = std::str::from_utf8(&bytes).expect("output is UTF-8");
+        anstream::adapter::strip_str(text).to_string()
+    }
+}
+
+/// What a command answers.
+struct Answer {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+impl Answer {
+    /// Both streams and the exit code, as a transcript.
+    fn whole(&self) -> String {
+        let Self { exit, out, err } = self;
+        format!("{out}--- stderr\n{err}--- exit {}", *exit as u8)
+    }
+}
+
+/// Does `kafkalab <words>` on a terminal of 80 columns.
+fn kafkalab(words: &[&str]) -> Answer {
+    use kafkalab_tui::cli::args::Parser;
+    let args = ["kafkalab", "--lang", "en"].iter().chain(words);
+    let args = Args::try_parse_from(args).expect("a good command line");
+    let (out, err) = (Page::default(), Page::default());
+    let mut streams =
+        Streams { out: Box::new(out.clone()), err: Box::new(err.clone()), width: 100, columns: 80 };
+    let exit = dispatch_to(&args, &mut streams);
+    // Lines that are copied or searched for are never broken.
+    let is_whole = |line: &str| ["FAIL", "STUCK", "kafkalab "].iter().any(|w| line.starts_with(w));
+    let too_wide = |line: &&str| line.width() > 80 && !is_whole(line);
+    if !words.contains(&"--json") {
+        assert_eq!(out.text().lines().find(too_wide), None, "wider than the terminal");
+    }
+    Answer { exit, out: out.text(), err: err.text() }
+}
+
+#[test]
+fn a_run_is_a_table_and_a_verdict() {
+    insta::assert_snapshot!("run", kafkalab(&["run", "acks-leader-crash"]).whole());
+}
+
+#[test]
+fn a_run_in_json_lines() {
+    let answer = kafkalab(&["run", "02", "--json"]);
+    for line in answer.out.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).expect("each line is JSON");
+        assert_eq!(value["v"], 1);
+    }
+    insta::assert_snapshot!("run-json", answer.out);
+}
+
+#[test]
+fn a_failure_ends_with_the_command_that_shows_it() {
+    let words = ["run", "02", "--variant", "acks-1", "--expect", "lost == 0"];
+    let answer = kafkalab(&words);
+    insta::assert_snapshot!("fail", answer.whole());
+    let quiet = kafkalab(&[&words[..], &["-q"]].concat());
+    assert_eq!(
+        quiet.whole(),
+        "FAIL  lost == 0  is false in acks-1: lost is 2 (#3 #4)\n\
+         kafkalab explain 02 --variant acks-1 --record 3\n\
+         --- stderr\n--- exit 1"
+    );
+}
+
+#[test]
+fn the_command_repeats_everything_that_made_the_run() {
+    let answer = kafkalab(&[
+        "run",
+        "02",
+        "-q",
+        "--set",
+        "acks=0,1",
+        "--seed",
+        "7",
+        "--expect",
+        "leader(orders-0) == b1",
+        "--inject",
+        "at 15s: pause b3 for 1s",
+    ]);
+    insta::assert_snapshot!("fail-command", answer.whole());
+}
+
+#[test]
+fn a_time_line_tells_the_story() {
+    let words = ["run", "02", "--variant", "acks-1", "--timeline"];
+    insta::assert_snapshot!("timeline", kafkalab(&words).out);
+    let korean = kafkalab(&[&words[..], &["--lang", "ko"]].concat());
+    insta::assert_snapshot!("timeline-ko", korean.out);
+}
+
+#[test]
+fn routine_is_shown_when_asked_for() {
+    let all = kafkalab(&["run", "02", "--variant", "acks-all", "--timeline", "-v"]).out;
+    assert!(all.contains("sends BrokerHeartbeat request to k1"), "{all}");
+    assert!(!all.contains("routine"), "{all}");
+}
+
+#[test]
+fn a_run_that_waits_in_vain_is_stuck() {
+    insta::assert_snapshot!("stuck", kafkalab(&["run", "cli/stuck.toml"]).whole());
+}
+
+#[test]
+fn an_unknown_lesson_is_answered_with_the_nearest() {
+    let answer = kafkalab(&["run", "acks-leader-crush"]);
+    insta::assert_snapshot!("unknown-lesson", answer.whole());
+}
+
+#[test]
+fn the_same_run_is_the_same_again() {
+    let answer = kafkalab(&["run", "02", "--twice"]);
+    assert_eq!(answer.exit, Exit::Pass);
+    assert!(answer.out.lines().last().is_some_and(|line| line.starts_with("same  ")));
+}
+
+#[test]
+fn a_record_has_a_life_in_both_languages() {
+    let english = kafkalab(&["explain", "02", "--record", "3"]);
+    insta::assert_snapshot!("explain", english.whole());
+    let korean = kafkalab(&["explain", "02", "--record", "3", "--lang", "ko"]);
+    insta::assert_snapshot!("explain-ko", korean.out);
+}
+
+#[test]
+fn a_record_of_several_producers_is_named_with_its_own() {
+    let file = "cli/two-producers.toml";
+    insta::assert_snapshot!("two-producers", kafkalab(&["run", file]).whole());
+    let which = kafkalab(&["explain", file, "--record", "3"]);
+    insta::assert_snapshot!("which-producer", which.whole());
+    let life = kafkalab(&["explain", file, "--record", "p2#7"]);
+    insta::assert_snapshot!("explain-p2", life.whole());
+}
+
+#[test]
+fn a_record_that_was_never_sent_is_refused() {
+    let answer = kafkalab(&["explain", "02", "--variant", "acks-1", "--record", "9"]);
+    insta::assert_snapshot!("no-such-record", answer.whole());
+}
+
+#[test]
+fn a_term_is_explained_in_both_languages() {
+    let english = kafkalab(&["explain", "at risk"]).out;
+    let korean = kafkalab(&["explain", "at risk", "--lang", "ko"]).out;
+    let misspelt = kafkalab(&["explain", "uncleen"]).whole();
+    let invariant = kafkalab(&["explain", "inv-12"]);
+    assert!(invariant.out.starts_with("INV-12\n  "), "{}", invariant.out);
+    insta::assert_snapshot!("terms", format!("{english}\n{korean}\n{misspelt}"));
+}
