@@ -58,6 +58,7 @@ fn every_file_is_shipped() {
     let entries = fs::read_dir(folder).expect("the folder is part of the repository");
     let mut files: Vec<String> = entries
         .map(|entry| entry.expect("readable").file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".toml"))
         .collect();
     files.sort();
     let lessons = builtin::lessons().iter();
@@ -81,6 +82,24 @@ fn every_variant_keeps_its_promises_on_both_hosts() {
         assert_eq!(verdict.status, Status::Pass, "{name}: {:?}", verdict.reason);
         assert_eq!(plain.world().trace(), madsim.world().trace(), "{name}");
         assert_eq!(plain.world().counters(), madsim.world().counters(), "{name}");
+    }
+}
+
+/// Bugs that were found once, made small: each file says which.
+#[test]
+fn what_was_found_once_stays_fixed() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/regressions");
+    let entries = fs::read_dir(folder).expect("the folder is part of the repository");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let (name, text) = (path.display().to_string(), fs::read(&path).expect("readable"));
+        let loaded = load(&name, &text, &LoadOptions::default()).expect("a good scenario");
+        for variant in &loaded.scenario.variants {
+            let verdict = Verdict::on(&run(lab(variant), Host::Plain));
+            assert_eq!(verdict.status, Status::Pass, "{name}: {verdict:#?}");
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! What the tests over seeds of chaos share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) mod seeds;
 
-/// `KAFKALAB_SEEDS`, or `otherwise`: CI takes a thousand in release, `cargo test` fewer.
-pub(crate) fn seeds(otherwise: u64) -> u64 {
-    let asked = std::env::var("KAFKALAB_SEEDS").ok().and_then(|text| text.parse().ok());
-    asked.unwrap_or(otherwise)
-}
+pub(crate) use seeds::seeds;
+
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Judges every seed below `count`, each on a thread of its own, two at a time. `judge` names the
 /// seed in what it asserts.

@@ -191,8 +191,12 @@ impl Broker {
     fn on_request(&mut self, now: Instant, frame: Frame, fx: &mut Effects) {
         let Body::Request(request) = frame.body else { unreachable!("checked by the caller") };
         let to = ReplyTo { conn: frame.conn, correlation: frame.correlation, asked: fx.input() };
-        if self.state() < LifecycleState::Running {
-            // Its ports open when it is unfenced (C-25).
+        let is_open = matches!(
+            self.state(),
+            LifecycleState::Running | LifecycleState::PendingControlledShutdown
+        );
+        if !is_open {
+            // Its ports open when it is unfenced (C-25) and close before it flushes (L-77).
             fx.close(to.conn);
         } else if let Some(request) = self.connections.arrive(to, request) {
             self.serve(now, to, request, fx);
@@ -514,3 +518,37 @@ impl Process for Broker {
 
 /// Names an answer: its connection and which request it answers.
 type From = (ConnId, CorrelationId);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Effect;
+    use crate::id::InputNo;
+    use crate::protocol::{InitProducerIdRequest, Request};
+
+    /// Found by chaos: a broker told to stop before it was registered kept its ports open until its
+    /// last flush, and a client that asked it for a producer id made time stand still.
+    #[test]
+    fn a_broker_that_stops_before_it_was_registered_serves_nobody() {
+        let spec = BrokerSpec {
+            me: NodeId::broker(1),
+            voters: vec![NodeId::controller(1)].into(),
+            config: Arc::default(),
+            variations: Arc::default(),
+            seed: 1,
+        };
+        let (mut fx, clock) = (Effects::default(), Clock::default());
+        let disk = Broker::blank_disk(&spec);
+        let mut broker = Broker::boot(&spec, disk, Incarnation(0), clock, &mut fx);
+        broker.handle(clock, Input::Terminate, &mut fx);
+        assert_eq!(broker.state(), LifecycleState::ShuttingDown);
+        fx.begin(InputNo(2));
+        let conn = ConnId { client: NodeId::client(1), n: 0 };
+        let body = Body::Request(Request::from(InitProducerIdRequest));
+        let frame = Frame { conn, correlation: CorrelationId(0), body };
+        broker.handle(clock, Input::Deliver { frame, sent_by: InputNo(1) }, &mut fx);
+        assert_eq!(fx.as_slice(), [Effect::Close(conn)]);
+        broker.handle(clock, Input::Alarm, &mut fx);
+        assert!(broker.next_alarm() > clock.now, "nothing is due for ever");
+    }
+}
