@@ -17,12 +17,6 @@ use kafkalab_sim::verdict::{Broken, Status, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Today's Kafka, with its one known hole closed: see the last test.
-fn modern() -> Chaos {
-    let variations = Variations { keep_newer_proposal: true, ..Variations::default() };
-    Chaos { variations, ..Chaos::default() }
-}
-
 fn run_seed(seed: u64, shape: &Chaos) -> Lab {
     let plan = Arc::new(kafkalab_sim::chaos::plan(seed, shape));
     run(Lab::new(plan), Host::Plain)
@@ -36,7 +30,7 @@ fn violations(lab: &Lab) -> Vec<Broken> {
 #[test]
 fn modern_kafka_keeps_every_invariant() {
     each_seed(seeds(250), |seed| {
-        let lab = run_seed(seed, &modern());
+        let lab = run_seed(seed, &Chaos::default());
         let file = || to_toml(lab.plan(), "chaos", "A run of chaos that fails");
         assert!(!matches!(lab.end(), Some(End::Finding(_))), "seed {seed}: {:?}", lab.end());
         let found = violations(&lab);
@@ -60,7 +54,7 @@ fn is_repaired(lab: &Lab, shape: &Chaos) -> bool {
 #[test]
 fn a_repaired_cluster_comes_to_rest() {
     let (unfinished, count) = (AtomicU64::new(0), seeds(250));
-    let shape = modern();
+    let shape = Chaos::default();
     each_seed(count, |seed| {
         let lab = run_seed(seed, &shape);
         if let Some(End::Limit(Some(why))) = lab.end()
@@ -86,14 +80,20 @@ fn what_was_found_once_stays_fixed() {
 
 /// In Kafka a metadata record that only repeats what the leader knows ends a newer proposal of its
 /// (`Partition.makeLeader` at an equal partition epoch). If the controller commits that proposal,
-/// the leader does not wait for the new member until the next record. Chaos finds it by itself.
+/// the leader does not count the new member until the next record. Chaos finds it by itself, the
+/// checker tells it from a violation, and it is gone where the proposal is kept.
 #[test]
 fn a_repeated_record_ends_a_newer_proposal_in_kafka() {
-    let kafka = Chaos::default();
-    let found: Vec<(u64, Broken)> = (0..600)
-        .flat_map(|seed| violations(&run_seed(seed, &kafka)).into_iter().map(move |b| (seed, b)))
-        .collect();
-    assert!(!found.is_empty(), "the hole was not hit");
-    let is_known = |(_, broken): &&(u64, Broken)| broken.property == "INV-13";
-    assert!(found.iter().all(|one| is_known(&one)), "{found:#?}");
+    let found = |shape: &Chaos| {
+        (0..SHOW_THE_HOLE).any(|seed| {
+            let broken = Verdict::on(&run_seed(seed, shape)).broken;
+            broken.iter().any(|broken| broken.property == "INV-13")
+        })
+    };
+    let variations = Variations { keep_newer_proposal: true, ..Variations::default() };
+    assert!(found(&Chaos::default()), "the hole was not hit");
+    assert!(!found(&Chaos { variations, ..Chaos::default() }), "the hole is closed");
 }
+
+/// The first seed that hits that hole was 375 when this was written.
+const SHOW_THE_HOLE: u64 = 600;
