@@ -8,7 +8,6 @@ use kafkalab_core::config::Variations;
 use kafkalab_core::id::NodeId;
 use kafkalab_sim::chaos::Chaos;
 use kafkalab_sim::check::Class;
-use kafkalab_sim::cluster::internal;
 use kafkalab_sim::host::{Host, run};
 use kafkalab_sim::lab::{End, Lab};
 use kafkalab_sim::scenario::{LoadOptions, load, to_toml};
@@ -40,12 +39,11 @@ fn modern_kafka_keeps_every_invariant() {
 
 /// Whether everything was repaired for good: no trigger came after the last repair, and no broker
 /// went down later because it had been asked to stop before.
-fn is_repaired(lab: &Lab, shape: &Chaos) -> bool {
-    let last = internal(shape.repairs()[2]);
-    let told = lab.story().told().iter();
-    let is_late = |(at, told): &(_, Told)| *at > last && matches!(told, Told::Inject(_));
+fn is_repaired(lab: &Lab) -> bool {
+    let repair = Told::Inject(lab.plan().injects.len() - 1);
+    let mut after = lab.story().told().iter().skip_while(|(_, told)| *told != repair).skip(1);
     let brokers = (1..=lab.plan().cluster.brokers).map(NodeId::broker);
-    told.filter(|one| is_late(one)).count() == 0
+    !after.any(|(_, told)| matches!(told, Told::Inject(_)))
         && brokers.into_iter().all(|broker| lab.world().is_up(broker))
 }
 
@@ -58,7 +56,7 @@ fn a_repaired_cluster_comes_to_rest() {
     each_seed(count, |seed| {
         let lab = run_seed(seed, &shape);
         if let Some(End::Limit(Some(why))) = lab.end()
-            && is_repaired(&lab, &shape)
+            && is_repaired(&lab)
         {
             assert!(why.starts_with('p') || why.starts_with('c'), "seed {seed}: {why}");
             unfinished.fetch_add(1, Ordering::Relaxed);
