@@ -4,8 +4,7 @@
 //! `cargo test --release --test canary -- --nocapture` prints the table. The numbers are the seeds
 //! that were needed when this was written, with a margin of a few times.
 
-#[path = "chaos/seeds.rs"]
-mod seeds;
+mod chaos;
 
 use kafkalab_core::config::Settings;
 use kafkalab_core::time::Duration;
@@ -82,8 +81,9 @@ fn each_missing_protection_is_found() {
         tell(protection, found.as_ref());
         assert!(found.is_some(), "{protection} off was not found within {count} seeds");
     }
-    for protection in SOUGHT {
-        let found = first_violation(&without(protection, Chaos::default()), seeds::seeds(20));
-        tell(protection, found.as_ref());
-    }
+    let count = chaos::seeds(20);
+    chaos::each_seed(SOUGHT.len() as u64, |place| {
+        let protection = SOUGHT[place as usize];
+        tell(protection, first_violation(&without(protection, Chaos::default()), count).as_ref());
+    });
 }

@@ -1,10 +1,12 @@
 //! What the tests over seeds of chaos share.
 
-pub(crate) mod seeds;
-
-pub(crate) use seeds::seeds;
-
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// `KAFKALAB_SEEDS`, or `otherwise`: CI takes a thousand in release, `cargo test` fewer.
+pub(crate) fn seeds(otherwise: u64) -> u64 {
+    let asked = std::env::var("KAFKALAB_SEEDS").ok().and_then(|text| text.parse().ok());
+    asked.unwrap_or(otherwise)
+}
 
 /// Judges every seed below `count`, each on a thread of its own, two at a time. `judge` names the
 /// seed in what it asserts.

@@ -14,8 +14,8 @@
 //! Without `fetch.replica_epoch_fencing` runs go wrong only if a leader loses its leadership and
 //! stays in the ISR with what it wrote: a preferred election (`elect`) does that, no fault does, and
 //! the comparison of epochs in Fetch covers the rest. `isr.eligibility` breaks INV-21, which is not
-//! checked yet. `hw.strict_min_isr`, `isr.broker_epoch_check` and `epoch.record_on_election` need a
-//! rarer order of events than some thousand seeds have shown.
+//! checked yet. `hw.strict_min_isr`, `isr.broker_epoch_check`, `isr.proposal_fencing` and
+//! `epoch.record_on_election` need a rarer order of events than some thousand seeds have shown.
 
 mod dice;
 mod faults;
