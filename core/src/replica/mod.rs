@@ -1,7 +1,10 @@
 //! One replica of one partition: its role, whom it counts, how far it is, where it must cut.
 
+mod following;
 mod isr;
+mod leading;
 mod partition;
+mod proposing;
 mod truncation;
 
 pub use isr::{FollowerProgress, PendingIsr};
