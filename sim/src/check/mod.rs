@@ -1,7 +1,7 @@
 //! The invariants that are always on: INV-1 to INV-18 of the reference, looked at after every input.
 //!
 //! A checker sees everything and changes nothing: it draws no chance, notes no event, and deleting
-//! it leaves every run as it was. It keeps *ghost state* ([`ghost`]): what was committed, by whom,
+//! it leaves every run as it was. It keeps *ghost state* (`ghost`): what was committed, by whom,
 //! who held it, what was acknowledged and read. Each rule is one small function which says what it
 //! forbids and why Kafka keeps it:
 //!
