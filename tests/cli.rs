@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use kafkalab_sim::scenario::LoadOptions;
 use kafkalab_tui::cli::args::Args;
 use kafkalab_tui::cli::exit::Exit;
 use kafkalab_tui::cli::{dispatch_to, streams::Streams};
@@ -68,6 +69,22 @@ fn kafkalab(words: &[&str]) -> Answer {
 #[test]
 fn a_run_is_a_table_and_a_verdict() {
     insta::assert_snapshot!("run", kafkalab(&["run", "acks-leader-crash"]).whole());
+}
+
+/// The README shows what its first command prints, and its example is a good scenario.
+#[test]
+fn the_readme_tells_the_truth() {
+    let readme = include_str!("../README.md");
+    let answer = kafkalab(&["run", "acks-leader-crash"]);
+    assert!(
+        readme.contains(answer.out.trim_end()),
+        "README.md shows another output:\n{}",
+        answer.out
+    );
+    let example = readme.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next());
+    let text = example.expect("the README has an example").as_bytes();
+    let loaded = kafkalab_sim::scenario::load("README.md", text, &LoadOptions::default());
+    assert!(loaded.is_ok(), "{loaded:#?}");
 }
 
 #[test]
