@@ -7,7 +7,7 @@
 mod chaos_seeds;
 
 use chaos_seeds::each_seed;
-use kafkalab_core::chance::Draws;
+use kafkalab_core::chance::{Draws, mix};
 use kafkalab_core::id::InputNo;
 use kafkalab_core::time::{Duration, Instant};
 use kafkalab_sim::chaos::{self, Chaos};
@@ -63,6 +63,18 @@ fn a_seed_means_the_same_everywhere() {
     };
     let lines: Vec<String> = (0..40).map(line).collect();
     insta::assert_snapshot!(lines.join("\n"));
+}
+
+/// The same for a thousand seeds, in one number, which every process and profile must find.
+#[test]
+fn a_thousand_seeds_mean_the_same_everywhere() {
+    let all = AtomicU64::new(0);
+    each_seed(1_000, |seed| {
+        let (TraceHash(trace), ..) = outcome(&run_on(Host::Plain, &plan(seed)));
+        // A sum does not depend on which seed is done first.
+        all.fetch_add(mix(seed, trace), Ordering::Relaxed);
+    });
+    insta::assert_snapshot!(format!("{:016x}", all.into_inner()));
 }
 
 #[test]
