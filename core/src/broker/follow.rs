@@ -3,7 +3,7 @@
 //!
 
 use super::fetcher::{Asked, FetchState, Fetched, Fetcher};
-use super::{Broker, From};
+use super::{AnswerId, Broker};
 use crate::engine::Effects;
 use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
@@ -73,7 +73,7 @@ impl Broker {
     pub(super) fn on_fetched(
         &mut self,
         now: Instant,
-        (conn, correlation): From,
+        (conn, correlation): AnswerId,
         response: FetchResponse,
         fx: &mut Effects,
     ) {
@@ -142,7 +142,7 @@ impl Broker {
     pub(super) fn on_offsets(
         &mut self,
         now: Instant,
-        (conn, correlation): From,
+        (conn, correlation): AnswerId,
         response: &ListOffsetsResponse,
         fx: &mut Effects,
     ) {

@@ -517,7 +517,7 @@ impl Process for Broker {
 }
 
 /// Names an answer: its connection and which request it answers.
-type From = (ConnId, CorrelationId);
+type AnswerId = (ConnId, CorrelationId);
 
 #[cfg(test)]
 mod tests {
