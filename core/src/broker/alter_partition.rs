@@ -108,11 +108,7 @@ impl AlterPartitionManager {
             // A connection attempt that nobody waits for any more may take its time.
             return self.channel.deadline();
         }
-        match self.channel.retry_at() {
-            Some(at) => at,
-            None if self.channel.can_send() => self.send_at,
-            None => self.channel.deadline(),
-        }
+        self.channel.wake_at(self.send_at)
     }
 
     /// The moment of `next_alarm`: reconnects, sends again, or gives a connection up.

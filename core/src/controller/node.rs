@@ -13,7 +13,6 @@ use crate::chance::Draws;
 use crate::config::{BrokerConfig, Variations};
 use crate::engine::{Effect, Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use crate::id::{ConnId, Incarnation, NodeId};
-use crate::metadata::MetadataImage;
 use crate::protocol::{Body, Frame, Request};
 use crate::raft::{Leader, MetadataLogDisk, VoterSet};
 use crate::time::{Clock, Instant};
@@ -52,11 +51,6 @@ impl ControllerNode {
     /// The controller: its images and its soft state.
     pub const fn controller(&self) -> &QuorumController {
         &self.controller
-    }
-
-    /// The committed image: the checkers' C.
-    pub const fn committed_image(&self) -> &MetadataImage {
-        &self.controller.images().committed
     }
 
     fn on_alarm(&mut self, now: Instant, fx: &mut Effects) {

@@ -104,11 +104,6 @@ impl QuorumController {
         &self.heartbeats
     }
 
-    /// How many answers wait for their records to be committed.
-    pub fn parked_answers(&self) -> usize {
-        self.parked.len()
-    }
-
     /// When it next wants `on_alarm`.
     pub fn next_alarm(&self) -> Instant {
         self.timers.next()

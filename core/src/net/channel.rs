@@ -216,6 +216,16 @@ impl<T> Channel<T> {
         }
     }
 
+    /// When an owner with something to send, though not before `send_at`, wants to be woken: to
+    /// reconnect, to send, or to give up what is under way.
+    pub fn wake_at(&self, send_at: Instant) -> Instant {
+        match self.retry_at() {
+            Some(at) => at,
+            None if self.can_send() => send_at,
+            None => self.deadline(),
+        }
+    }
+
     /// Closes the connection if something ran out at `now`; the tags of all that was in flight.
     pub fn on_deadline(&mut self, now: Instant, fx: &mut Effects) -> Option<Vec<T>> {
         (self.deadline() <= now).then(|| self.close(now, fx))

@@ -129,11 +129,7 @@ impl Observer {
 
     /// When it next wants `on_alarm`. At once after boot.
     pub fn next_alarm(&self) -> Instant {
-        match self.channel.retry_at() {
-            Some(at) => at,
-            None if self.channel.can_send() => self.fetch_at,
-            None => self.channel.deadline(),
-        }
+        self.channel.wake_at(self.fetch_at)
     }
 
     /// The moment of `next_alarm`: connects, fetches, or gives a request up.

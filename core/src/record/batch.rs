@@ -141,11 +141,6 @@ fn digest(records: &[Record], producer: Option<ProducerStamp>) -> u64 {
 }
 
 impl Batch {
-    /// A batch as a client sends it: offset 0, no epoch yet.
-    pub fn unplaced(body: Arc<BatchBody>) -> Self {
-        Self { base_offset: Offset::ZERO, leader_epoch: LeaderEpoch::ZERO, body }
-    }
-
     /// The offset after the last record.
     pub fn end_offset(&self) -> Offset {
         self.base_offset.plus(self.body.span())

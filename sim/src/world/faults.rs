@@ -5,7 +5,7 @@
 //! trace. Nothing here draws from a chance that belongs to somebody else.
 
 use super::agenda::{Parcel, Slot, Source, What};
-use super::network::{End, Hold, Latency, Side};
+use super::network::{End, Hold, Side};
 use super::node::Life;
 use super::{LifeChange, World};
 use kafkalab_core::engine::{Input, Process};
@@ -242,12 +242,6 @@ impl<P: Process> World<P> {
         for id in theirs {
             self.break_connection(id);
         }
-    }
-
-    /// Gives one link a latency of its own, before the run or in it.
-    pub fn set_latency(&mut self, from: NodeId, to: NodeId, latency: Latency) {
-        let (from, to) = (self.slot(from), self.slot(to));
-        self.network.link(from, to).latency = latency;
     }
 
     /// A life ends, however it does; `end` says whether the machine survives it.

@@ -177,14 +177,6 @@ impl<P: Process> World<P> {
         self.network.stuck().filter_map(|key| self.letter_of(key)).collect()
     }
 
-    /// The message that the next step delivers, if it is one.
-    pub fn next_frame(&self) -> Option<&Frame> {
-        match &self.agenda.parcel(self.agenda.first()?)?.what {
-            What::Message(frame) => Some(frame),
-            _ => None,
-        }
-    }
-
     /// When the next turn is, and whose. Changes nothing that could be observed.
     pub fn peek(&mut self) -> Option<(Instant, NodeId)> {
         let key = self.settle()?;
