@@ -4,7 +4,7 @@
 //! interleaved, so that a noisy machine is noisy for all of them; figures are medians. Run with
 //! `cargo bench -p kafkalab-benches --bench engine`.
 
-use kafkalab_core::chance::Draws;
+use kafkalab_core::chance::{Draws, DrawsAbout};
 use kafkalab_core::engine::{Effects, Input, Process, ReplyTo};
 use kafkalab_core::id::{ConnId, CorrelationId, Incarnation, NodeId};
 use kafkalab_core::protocol::{Body, Frame, MetadataRequest, MetadataResponse};
@@ -61,7 +61,7 @@ impl Process for Talker {
 
     fn into_disk(self) {}
 
-    fn lose_unflushed((): &mut (), _: Instant, _: &mut Draws) {}
+    fn lose_unflushed((): &mut (), _: &Self::Spec, _: Instant, _: &mut DrawsAbout) {}
 }
 
 impl Talker {
@@ -81,8 +81,7 @@ impl Quota {
     fn new(nodes: u16, inputs: u64) -> Self {
         let id = NodeId::broker;
         let peers = |of: u16| (of + 1..=nodes).map(id).collect();
-        let setups =
-            (1..=nodes).map(|n| NodeSetup { id: id(n), spec: (id(n), peers(n)) }).collect();
+        let setups = (1..=nodes).map(|n| NodeSetup::new(id(n), (id(n), peers(n)))).collect();
         let mut world = World::new(1, setups, NetConfig::default(), DiskConfig::default());
         (1..=nodes).for_each(|n| assert!(world.start(id(n), Instant::ZERO)));
         Self { world, inputs }

@@ -4,9 +4,10 @@
 
 #![expect(clippy::print_stdout, reason = "--nocapture shows what was measured")]
 
+use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
 use kafkalab_core::id::NodeId;
-use kafkalab_core::time::Instant;
+use kafkalab_core::time::{Duration, Instant};
 use kafkalab_sim::host::{self, Host};
 use kafkalab_sim::lab::{End, Lab};
 use kafkalab_sim::recording::{Entry, Happening};
@@ -78,6 +79,16 @@ impl Sample {
         let (min, max) = (*min.expect("not empty"), *max.expect("not empty"));
         let is_within = min as f64 >= low * 1_000.0 && max as f64 <= high * 1_000.0;
         assert!(is_within, "{what}: {self}, expected {low} to {high} ms");
+    }
+
+    /// Wherever in the range one looks, some of the sample is there: in each fifth of it.
+    fn is_spread_over(&self, low: f64, high: f64) {
+        for fifth in 0..5 {
+            let width = (high - low) / 5.0;
+            let from = f64::from(fifth).mul_add(width, low);
+            let here = |micros: &u64| (from..from + width).contains(&(*micros as f64 / 1_000.0));
+            assert!(self.0.iter().any(here), "nothing from {from} to {} ms: {self}", from + width);
+        }
     }
 
     fn mean(&self) -> f64 {
@@ -157,6 +168,68 @@ fn removed(lab: &Lab) -> Instant {
         matches!(event, Event::Controller(ControllerEvent::PartitionChanged { isr, .. })
             if !isr.contains(NodeId::broker(3)))
     })
+}
+
+/// One moment of death, many seeds: the phases of the heartbeats and of the session check are drawn.
+#[test]
+fn when_a_killed_broker_is_fenced_depends_on_the_seed() {
+    let mut sample = Sample::default();
+    for seed in 1..=4 * SEEDS {
+        let kill = ["at 5s: kill b3".to_owned()];
+        let lab = run(&cluster("records = 0", ""), seed, &kill);
+        let fenced = noted(&lab, injected(&lab), |event| {
+            matches!(event, Event::Controller(ControllerEvent::BrokerFenced { .. }))
+        });
+        sample.add(injected(&lab), fenced);
+    }
+    sample.lies_within("killed broker fenced (BrokerFenced)", 7_000.0, 10_160.0);
+    sample.is_spread_over(7_450.0, 9_650.0);
+}
+
+/// The same for the check of the ISR, which every leader makes each 15 s.
+#[test]
+fn when_a_cut_off_follower_leaves_the_isr_depends_on_the_seed() {
+    let text = cluster("acks = \"1\"\nrecords = 500\nevery = \"100ms\"", "ends = \"limit\"");
+    let mut sample = Sample::default();
+    for seed in 1..=4 * SEEDS {
+        let lab = run(&text.replace("90s", "52s"), seed, &["at 5s: cut b3 -> b1".to_owned()]);
+        sample.add(injected(&lab), removed(&lab));
+    }
+    sample.lies_within("cut off follower out of the ISR (PartitionChanged)", 29_890.0, 45_050.0);
+    sample.is_spread_over(33_400.0, 43_400.0);
+}
+
+/// A replaced leader goes on until it has applied the metadata that says so. `pause` keeps it from
+/// hearing of its fencing, and its producer sends without waiting for the other replicas.
+#[test]
+fn a_zombie_acknowledges_for_as_long_as_it_takes_to_apply_metadata() {
+    let producer = "acks = \"1\"\nrecords = 1500\nevery = \"10ms\"";
+    let zombie = |seed, apply: &str| {
+        let text = cluster(producer, "").replace("brokers = 3", &format!("brokers = 3\n{apply}"));
+        let lab = run(&text, seed, &["at 1s: pause b1".to_owned(), "at 13s: resume b1".to_owned()]);
+        let resumed = kafkalab_sim::cluster::internal(Duration::from_secs(13));
+        let acks = entries(&lab).iter().filter(|entry| {
+            let Happening::Noted(Event::Replica(event)) = &entry.what else { return false };
+            entry.node == Some(NodeId::broker(1))
+                && entry.at >= resumed
+                && matches!(event, ReplicaEvent::ProduceAnswered { error: ErrorCode::None, .. })
+        });
+        let last = acks.map(|entry| entry.at).max().expect("it acknowledged something");
+        assert!(lab.ledger().totals().lost > 0, "seed {seed}: all of it is lost");
+        (resumed, last)
+    };
+    let (mut slow, mut usual) = (Sample::default(), Sample::default());
+    for seed in 1..=SEEDS {
+        let (resumed, last) = zombie(seed, "metadata-apply = \"70ms\"");
+        slow.add(resumed, last);
+        let (resumed, last) = zombie(seed, "");
+        usual.add(resumed, last);
+    }
+    // Now and then the pause has outlasted its request for metadata: 50 ms more, to reconnect.
+    slow.lies_within("last ack of a zombie, 70 ms to apply", 60.0, 125.0);
+    usual.lies_within("last ack of a zombie, 1 to 20 ms to apply", 0.0, 80.0);
+    assert!((65.0..80.0).contains(&slow.mean()), "{slow}");
+    assert!((5.0..25.0).contains(&usual.mean()), "{usual}");
 }
 
 /// Much earlier than by lag: fencing removes it.

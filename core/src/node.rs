@@ -3,7 +3,7 @@
 //! Closed, so that screens and checkers match exhaustively and a whole world can be cloned.
 
 use crate::broker::{Broker, BrokerDisk, BrokerSpec};
-use crate::chance::Draws;
+use crate::chance::DrawsAbout;
 use crate::client::{
     AdminNode, AdminSpec, ConsumerNode, ConsumerSpec, ProducerDisk, ProducerNode, ProducerSpec,
 };
@@ -70,9 +70,17 @@ macro_rules! nodes {
                 }
             }
 
-            fn lose_unflushed(disk: &mut NodeDisk, now: Instant, draws: &mut Draws) {
-                match disk {
-                    $(NodeDisk::$kind(disk) => <$process>::lose_unflushed(disk, now, draws),)*
+            fn lose_unflushed(
+                disk: &mut NodeDisk,
+                spec: &NodeSpec,
+                now: Instant,
+                draws: &mut DrawsAbout,
+            ) {
+                match (disk, spec) {
+                    $((NodeDisk::$kind(disk), NodeSpec::$kind(spec)) => {
+                        <$process>::lose_unflushed(disk, spec, now, draws);
+                    })*
+                    (disk, spec) => panic!("{disk:?} is not the disk of {spec:?}"),
                 }
             }
         }

@@ -8,6 +8,7 @@
 use crate::scenario::plan::{ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan};
 use crate::world::{DiskConfig, Latency, NetConfig, NodeSetup, World};
 use kafkalab_core::broker::BrokerSpec;
+use kafkalab_core::chance::{Chance, Roster};
 use kafkalab_core::client::{AdminSpec, ConsumerSpec, ProducerSpec, Resume, Workload};
 use kafkalab_core::controller::ControllerSpec;
 use kafkalab_core::id::{NodeId, TopicPartition};
@@ -19,6 +20,10 @@ use std::sync::Arc;
 
 /// Internal time before t = 0.
 pub const WARM_UP: Duration = Duration::from_secs(10);
+
+/// The topics are created from here on: every broker serves by then, so that each partition begins
+/// with its first replica as its leader and with all of them in sync.
+const ADMIN_BOOT: Duration = Duration::from_secs(2);
 
 /// Clients take part in the warm-up from here on: the topics exist by then.
 const CLIENTS_BOOT: Duration = Duration::from_secs(5);
@@ -45,12 +50,17 @@ pub fn build(plan: &Plan) -> World<Node> {
         (1..=plan.cluster.controllers).map(NodeId::controller).collect::<Vec<_>>().into();
     let config = Arc::new(plan.cluster.config.clone());
     let variations = Arc::new(plan.cluster.variations.clone());
+    let roster = Arc::new(roster(plan));
+    let chance = |node| Chance::new(plan.seed, roster.node(node), Arc::clone(&roster));
+    let setup = |id, spec| NodeSetup { id, name: roster.node(id), spec };
     let mut nodes = Vec::new();
     for me in &brokers {
         let (voters, config) = (Arc::clone(&voters), Arc::clone(&config));
         let variations = Arc::clone(&variations);
-        let spec = BrokerSpec { me: *me, voters, config, variations, seed: plan.seed };
-        nodes.push(NodeSetup { id: *me, spec: NodeSpec::Broker(spec) });
+        let chance = chance(*me);
+        let metadata_apply = plan.cluster.metadata_apply;
+        let spec = BrokerSpec { me: *me, voters, config, variations, metadata_apply, chance };
+        nodes.push(setup(*me, NodeSpec::Broker(spec)));
     }
     for me in voters.iter() {
         let spec = ControllerSpec {
@@ -58,33 +68,43 @@ pub fn build(plan: &Plan) -> World<Node> {
             voters: VoterSet::new(voters.iter().copied()),
             config: (*config).clone(),
             variations: (*variations).clone(),
-            seed: plan.seed,
+            chance: chance(*me),
         };
-        nodes.push(NodeSetup { id: *me, spec: NodeSpec::Controller(spec) });
+        nodes.push(setup(*me, NodeSpec::Controller(spec)));
     }
     for client in &plan.clients {
-        nodes.push(NodeSetup { id: client.node, spec: client_spec(plan, client, &brokers) });
+        let spec = client_spec(client, &brokers, chance(client.node));
+        nodes.push(setup(client.node, spec));
     }
     let spec = AdminSpec {
         me: admin(plan),
         controller: voters[0],
         topics: plan.topics.iter().map(|topic| create(topic, &brokers)).collect(),
-        seed: plan.seed,
+        chance: chance(admin(plan)),
     };
-    nodes.push(NodeSetup { id: spec.me, spec: NodeSpec::Admin(spec) });
+    nodes.push(setup(spec.me, NodeSpec::Admin(spec)));
     let latency = plan.net.latency;
     let tail = latency.tail.map(|tail| (tail.permille as u16, tail.at));
-    let net = NetConfig { latency: Latency { min: latency.min, max: latency.max, tail } };
+    let latency = Latency { min: latency.min, max: latency.max, tail };
+    let net = NetConfig { latency, retransmission: plan.net.retransmission };
     let mut world = World::new(plan.seed, nodes, net, DiskConfig::default());
     start_all(plan, &mut world);
     world
+}
+
+/// What everybody is called. A client of the scenario cannot have the admin client's name.
+fn roster(plan: &Plan) -> Roster {
+    let clients = plan.clients.iter().map(|client| client.name.as_str());
+    let topics = plan.topics.iter().map(|topic| topic.name.as_str());
+    let (brokers, controllers) = (plan.cluster.brokers, plan.cluster.controllers);
+    Roster::new(brokers, controllers, clients.chain(["the admin client"]), topics)
 }
 
 fn start_all(plan: &Plan, world: &mut World<Node>) {
     let starts: Vec<(NodeId, Instant)> = plan
         .nodes()
         .map(|node| (node, Instant::ZERO))
-        .chain([(admin(plan), Instant::ZERO)])
+        .chain([(admin(plan), Instant::ZERO + ADMIN_BOOT)])
         .collect();
     for (node, at) in starts {
         let client = plan.clients.iter().find(|client| client.node == node);
@@ -96,8 +116,8 @@ fn start_all(plan: &Plan, world: &mut World<Node>) {
     }
 }
 
-fn client_spec(plan: &Plan, client: &ClientPlan, brokers: &[NodeId]) -> NodeSpec {
-    let (me, bootstrap, seed) = (client.node, brokers.to_vec(), plan.seed);
+fn client_spec(client: &ClientPlan, brokers: &[NodeId], chance: Chance) -> NodeSpec {
+    let (me, bootstrap) = (client.node, brokers.to_vec());
     let start = internal(client.start.unwrap_or(Duration::ZERO));
     match &client.kind {
         ClientKind::Producer(ProducerPlan { topic, records, every, keys, value_bytes, config }) => {
@@ -109,11 +129,27 @@ fn client_spec(plan: &Plan, client: &ClientPlan, brokers: &[NodeId]) -> NodeSpec
                 resume: Resume::FirstUnresolved,
             };
             let (topic, config) = (*topic, config.clone());
-            NodeSpec::Producer(ProducerSpec { me, bootstrap, topic, workload, config, start, seed })
+            NodeSpec::Producer(ProducerSpec {
+                me,
+                bootstrap,
+                topic,
+                workload,
+                config,
+                start,
+                chance,
+            })
         }
         ClientKind::Consumer(ConsumerPlan { assign, process, config }) => {
             let (assign, process, config) = (assign.clone(), *process, config.clone());
-            NodeSpec::Consumer(ConsumerSpec { me, bootstrap, assign, process, config, start, seed })
+            NodeSpec::Consumer(ConsumerSpec {
+                me,
+                bootstrap,
+                assign,
+                process,
+                config,
+                start,
+                chance,
+            })
         }
     }
 }

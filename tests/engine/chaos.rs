@@ -225,13 +225,13 @@ pub(crate) fn calm(seed: u64, clients: u16) -> World<Chatter> {
     World::new(
         seed,
         setup(seed, clients),
-        NetConfig { latency: Latency { min, max, tail } },
+        NetConfig { latency: Latency { min, max, tail }, ..NetConfig::default() },
         DiskConfig::default(),
     )
 }
 
 fn setup(seed: u64, clients: u16) -> Vec<NodeSetup<Chatter>> {
-    cast(seed, clients).into_iter().map(|spec| NodeSetup { id: spec.id, spec }).collect()
+    cast(seed, clients).into_iter().map(|spec| NodeSetup::new(spec.id, spec)).collect()
 }
 
 /// Any action.

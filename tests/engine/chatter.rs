@@ -3,7 +3,7 @@
 //! A server answers Metadata at once and InitProducerId after a flush; a client keeps a few requests
 //! open to every server it knows, gives up on what is late, and reconnects. A broker is both.
 
-use kafkalab_core::chance::{Draws, mix};
+use kafkalab_core::chance::{Draws, DrawsAbout, Name, mix};
 use kafkalab_core::engine::{Command, Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use kafkalab_core::epoch::ProducerEpoch;
 use kafkalab_core::error_code::ErrorCode;
@@ -151,8 +151,8 @@ impl Process for Chatter {
         self.disk
     }
 
-    fn lose_unflushed(disk: &mut Disk, now: Instant, draws: &mut Draws) {
-        disk.written = mix(disk.flushed, draws.draw(now));
+    fn lose_unflushed(disk: &mut Disk, _: &Spec, now: Instant, draws: &mut DrawsAbout) {
+        disk.written = mix(disk.flushed, draws.draw(now, Name::of("disk")));
     }
 }
 

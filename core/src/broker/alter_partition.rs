@@ -15,7 +15,7 @@
 //! A request repeated after a lost connection carries what is queued by then, not byte for byte what
 //! the lost one carried.
 
-use crate::chance::Draws;
+use crate::chance::Chance;
 use crate::engine::Effects;
 use crate::epoch::BrokerEpoch;
 use crate::error_code::ErrorCode;
@@ -46,7 +46,7 @@ impl AlterPartitionManager {
     const SOCKET_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// Nothing to propose yet.
-    pub fn new(me: NodeId, controller: NodeId, seed: u64) -> Self {
+    pub fn new(me: NodeId, controller: NodeId, chance: &Chance) -> Self {
         let config = ChannelConfig {
             max_in_flight: 1,
             request_timeout: Self::SOCKET_TIMEOUT,
@@ -54,7 +54,7 @@ impl AlterPartitionManager {
             // Of the network client between a node and its controller.
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        let draws = Draws::new(seed, "alter partition reconnect", u64::from(me.raw()));
+        let draws = chance.draws("alter partition reconnect");
         Self {
             me,
             epoch: None,
@@ -206,7 +206,8 @@ mod tests {
 
     impl Driver {
         fn new() -> Self {
-            let mut manager = AlterPartitionManager::new(ME, NodeId::controller(1), 1);
+            let chance = Chance::of_node(1, ME);
+            let mut manager = AlterPartitionManager::new(ME, NodeId::controller(1), &chance);
             manager.set_broker_epoch(BrokerEpoch(5));
             let ids = ConnIds::new(ME, Incarnation(0));
             Self { manager, ids, fx: Effects::default(), conns: 0, correlation: 0 }

@@ -28,7 +28,7 @@ mod work;
 pub use fetcher::{FetchState, Fetched, Fetcher};
 pub use replicas::Replicas;
 
-use crate::chance::Draws;
+use crate::chance::{Chance, Draws, DrawsAbout};
 use crate::config::{BrokerConfig, Variations};
 use crate::engine::{Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use crate::epoch::{BrokerEpoch, Offset, ProducerEpoch};
@@ -40,7 +40,7 @@ use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
 use crate::protocol::{Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response};
 use crate::raft::{MetadataLogDisk, Observer, ObserverSpec, VoterSet};
 use crate::replica::FollowerUpdate;
-use crate::time::{Clock, Duration, Instant};
+use crate::time::{Clock, Duration, Instant, Span};
 use crate::timers::Timers;
 use alter_partition::AlterPartitionManager;
 use connections::Connections;
@@ -62,8 +62,16 @@ pub struct BrokerSpec {
     pub config: Arc<BrokerConfig>,
     /// Which protections are on.
     pub variations: Arc<Variations>,
-    /// The seed of the run.
-    pub seed: u64,
+    /// How long it takes to apply a piece of metadata: until then it acts on what it knew before.
+    pub metadata_apply: Span,
+    /// What is random about it.
+    pub chance: Chance,
+}
+
+impl BrokerSpec {
+    /// What applying metadata takes on a machine that is not overloaded.
+    pub const METADATA_APPLY: Span =
+        Span { min: Duration::from_millis(1), max: Duration::from_millis(20) };
 }
 
 /// What survives a broker: its log directory.
@@ -97,8 +105,8 @@ enum Work {
     CountFollower(PendingFetch),
     /// A look at what waits for a partition.
     Complete(TopicPartition),
-    /// Metadata up to what is committed by then.
-    Publish,
+    /// Metadata up to here.
+    Publish(Offset),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -109,12 +117,29 @@ enum Timer {
     ShrinkIsr,
 }
 
+impl Timer {
+    /// The name of the task in Kafka's scheduler.
+    const fn task(self) -> &'static str {
+        match self {
+            Self::CheckpointWatermarks => "highwatermark-checkpoint",
+            Self::ShrinkIsr => "isr-expiration",
+        }
+    }
+
+    const fn period(self, config: &BrokerConfig) -> Duration {
+        match self {
+            Self::CheckpointWatermarks => config.high_watermark_checkpoint_interval,
+            Self::ShrinkIsr => config.replica_lag_time_max.div(2),
+        }
+    }
+}
+
 /// A broker.
 #[derive(Clone, Debug)]
 pub struct Broker {
     me: NodeId,
     voters: Arc<[NodeId]>,
-    seed: u64,
+    chance: Chance,
     ids: ConnIds,
     connections: Connections,
     replicas: Replicas,
@@ -126,8 +151,8 @@ pub struct Broker {
     producer_ids: ProducerIds,
     work: WorkQueue<Work>,
     timers: Timers<Timer>,
-    /// A publication is queued.
-    is_publishing: bool,
+    metadata_apply: Span,
+    apply_draws: Draws,
     /// The first publication of this life was made.
     has_published: bool,
     /// replication-offset-checkpoint as it stands on disk.
@@ -182,8 +207,7 @@ impl Broker {
             connect_timeout: Duration::from_secs(10),
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        let actor = u64::from(self.me.raw()) << 16 | u64::from(to.raw());
-        Channel::new(to, config, Draws::new(self.seed, purpose, actor))
+        Channel::new(to, config, self.chance.draws_with(purpose, to))
     }
 
     // ---- inputs --------------------------------------------------------------------------------
@@ -377,21 +401,15 @@ impl Broker {
             }
             Work::CountFollower(fetch) => self.count_follower(now, fetch, fx),
             Work::Complete(tp) => self.complete(now, tp, fx),
-            Work::Publish => self.publish(now, fx),
+            Work::Publish(end) => self.publish(now, end, fx),
         }
     }
 
     fn on_timer(&mut self, now: Instant, timer: Timer, fx: &mut Effects) {
-        let config = self.replicas.config();
+        self.timers.set(timer, now + timer.period(self.replicas.config()));
         match timer {
-            Timer::CheckpointWatermarks => {
-                self.timers.set(timer, now + config.high_watermark_checkpoint_interval);
-                self.checkpoint_watermarks();
-            }
-            Timer::ShrinkIsr => {
-                self.timers.set(timer, now + config.replica_lag_time_max.div(2));
-                self.propose_shrinks(now, fx);
-            }
+            Timer::CheckpointWatermarks => self.checkpoint_watermarks(),
+            Timer::ShrinkIsr => self.propose_shrinks(now, fx),
         }
     }
 }
@@ -418,14 +436,15 @@ impl Process for Broker {
         let mut replicas = Replicas::new(spec.me, config, variations);
         replicas.load(disk.replicas, &disk.watermarks, previous_epoch.is_some(), fx);
         let mut timers = Timers::default();
-        let checkpoint = spec.config.high_watermark_checkpoint_interval;
-        timers.set(Timer::CheckpointWatermarks, clock.now + checkpoint);
-        timers.set(Timer::ShrinkIsr, clock.now + spec.config.replica_lag_time_max.div(2));
+        for timer in [Timer::CheckpointWatermarks, Timer::ShrinkIsr] {
+            let (task, period) = (timer.task(), timer.period(&spec.config));
+            timers.set(timer, spec.chance.first_run(task, life, clock.now, period));
+        }
         let observer = ObserverSpec {
             me: spec.me,
             voters: VoterSet::new(spec.voters.iter().copied()),
             config: (*spec.config).clone(),
-            seed: spec.seed,
+            chance: spec.chance.clone(),
         };
         let lifecycle = LifecycleSpec {
             me: spec.me,
@@ -433,7 +452,7 @@ impl Process for Broker {
             previous_broker_epoch: previous_epoch,
             controller,
             config: (*spec.config).clone(),
-            seed: spec.seed,
+            chance: spec.chance.clone(),
         };
         let channel = ChannelConfig {
             max_in_flight: 1,
@@ -441,12 +460,11 @@ impl Process for Broker {
             connect_timeout: Duration::from_secs(10),
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        let actor = u64::from(spec.me.raw());
-        let draws = Draws::new(spec.seed, "producer-id-channel", actor);
+        let draws = spec.chance.draws("producer id channel");
         Self {
             me: spec.me,
             voters: Arc::clone(&spec.voters),
-            seed: spec.seed,
+            chance: spec.chance.clone(),
             ids: ConnIds::new(spec.me, life),
             connections: Connections::default(),
             replicas,
@@ -454,11 +472,12 @@ impl Process for Broker {
             fetchers: Vec::new(),
             observer: Observer::boot(disk.metadata, &observer),
             lifecycle: Lifecycle::boot(&lifecycle, clock.now, fx),
-            alter: AlterPartitionManager::new(spec.me, controller, spec.seed),
+            alter: AlterPartitionManager::new(spec.me, controller, &spec.chance),
             producer_ids: ProducerIds::new(Channel::new(controller, channel, draws)),
-            work: WorkQueue::new(Draws::new(spec.seed, "service", actor)),
+            work: WorkQueue::new(spec.chance.draws_about("service")),
             timers,
-            is_publishing: false,
+            metadata_apply: spec.metadata_apply,
+            apply_draws: spec.chance.draws("metadata apply"),
             has_published: false,
             watermarks: disk.watermarks,
             clean_shutdown: None,
@@ -506,11 +525,20 @@ impl Process for Broker {
         }
     }
 
-    fn lose_unflushed(disk: &mut BrokerDisk, now: Instant, draws: &mut Draws) {
+    fn lose_unflushed(
+        disk: &mut BrokerDisk,
+        spec: &BrokerSpec,
+        now: Instant,
+        draws: &mut DrawsAbout,
+    ) {
         disk.metadata.lose_unflushed(now, draws);
-        for files in disk.replicas.values_mut() {
+        for (tp, files) in &mut disk.replicas {
             let (flushed, end) = (files.log.flushed(), files.log.end());
-            let kept = draws.below(now, end.distance_from(flushed) + 1);
+            let kept = draws.below(
+                now,
+                spec.chance.roster().partition(*tp),
+                end.distance_from(flushed) + 1,
+            );
             files.log.truncate(flushed.plus(kept));
         }
     }
@@ -535,7 +563,8 @@ mod tests {
             voters: vec![NodeId::controller(1)].into(),
             config: Arc::default(),
             variations: Arc::default(),
-            seed: 1,
+            metadata_apply: BrokerSpec::METADATA_APPLY,
+            chance: Chance::of_node(1, NodeId::broker(1)),
         };
         let (mut fx, clock) = (Effects::default(), Clock::default());
         let disk = Broker::blank_disk(&spec);

@@ -1,21 +1,30 @@
 //! How metadata becomes roles: `MetadataLoader`, `BrokerMetadataPublisher`,
 //! `ReplicaManager.applyDelta` (rules, C-50).
 //!
-//! A publication takes everything committed by then: a broker may skip epochs altogether, as a real
-//! one does when it falls behind. Nothing is published before the controller has said that this
-//! incarnation has read its own registration (C-25), so that it never acts on a former life's roles.
+//! Applying takes time: a broker acts on a record a drawn length after it learned that the record is
+//! committed, and until then on what it knew before. A leader that was replaced still acknowledges in
+//! that window. Nothing is published before the controller has said that this incarnation has read
+//! its own registration (C-25), so that it never acts on a former life's roles.
+//!
+//! ## Simplified
+//! The length does not depend on how much there is to apply, and pieces are applied side by side, in
+//! order: a piece that arrives while another is being applied does not wait for a second turn.
 
 use super::work::Lane;
 use super::{Broker, Work};
 use crate::engine::Effects;
+use crate::epoch::Offset;
 use crate::event::{LifecycleState, ReplicaEvent};
 use crate::id::TopicPartition;
 use crate::metadata::{MetadataImage, PartitionRegistration};
-use crate::time::Instant;
+use crate::time::{Duration, Instant, Span};
 use std::sync::Arc;
 
+/// What applying takes at least, so that other steps come in between.
+const SHORTEST: Duration = Duration::from_micros(1);
+
 impl Broker {
-    /// Queues a publication, unless one is queued already. A broker that shuts down has closed its
+    /// Queues the publication of what is committed by now. A broker that shuts down has closed its
     /// publishers before its logs.
     pub(super) fn publish_later(&mut self, now: Instant, fx: &Effects) {
         if self.state() == LifecycleState::ShuttingDown {
@@ -24,21 +33,24 @@ impl Broker {
         if self.state() == LifecycleState::Starting {
             // The controller decides by this offset whether this incarnation is caught up.
             self.lifecycle.metadata_published(self.observer.committed_end());
-        } else if !self.is_publishing {
-            self.is_publishing = true;
-            self.work.push(now, Lane::Metadata, fx.input(), Work::Publish);
+        } else {
+            let Span { min, max } = self.metadata_apply;
+            let due = now + self.apply_draws.between(now, min, max).max(SHORTEST);
+            let end = self.observer.committed_end();
+            self.work.push_at(now, Lane::Metadata, due, fx.input(), Work::Publish(end));
         }
     }
 
-    /// Replaces the metadata, then applies the difference: leaders first, then followers.
-    pub(super) fn publish(&mut self, now: Instant, fx: &mut Effects) {
-        self.is_publishing = false;
+    /// Replaces the metadata by that up to `end`, then applies the difference: leaders first, then
+    /// followers.
+    pub(super) fn publish(&mut self, now: Instant, end: Offset, fx: &mut Effects) {
         if self.state() == LifecycleState::ShuttingDown {
             return;
         }
         let mut next = self.replicas.image_arc();
         let image = Arc::make_mut(&mut next);
-        for (_, record) in self.observer.committed_from(image.end_offset) {
+        let news = self.observer.committed_from(image.end_offset);
+        for (_, record) in news.take_while(|(offset, _)| *offset < end) {
             image.replay(record);
         }
         let before = self.replicas.publish(Arc::clone(&next));

@@ -64,14 +64,16 @@ impl Broker {
 
     fn done_with(&mut self, now: Instant, to: ReplyTo, fx: &Effects) {
         if self.connections.unmute(to.conn) {
-            self.work.push(now, Lane::Network(to.conn), fx.input(), Work::Serve(to.conn));
+            let who = self.chance.roster().node(to.conn.client);
+            self.work.push(now, Lane::Network(to.conn), who, fx.input(), Work::Serve(to.conn));
         }
     }
 
     /// Queues a look at everything that waits for `tp`.
     pub(super) fn complete_later(&mut self, now: Instant, tp: TopicPartition, fx: &Effects) {
         if self.purgatory.is_watched(tp) {
-            self.work.push(now, Lane::Purgatory, fx.input(), Work::Complete(tp));
+            let what = self.chance.roster().partition(tp);
+            self.work.push(now, Lane::Purgatory, what, fx.input(), Work::Complete(tp));
         }
     }
 
@@ -199,7 +201,8 @@ impl Broker {
         match request.reader {
             Reader::Replica(_) => {
                 let work = Work::CountFollower(PendingFetch { to, request, answers, updates });
-                self.work.push(now, Lane::Network(to.conn), fx.input(), work);
+                let who = self.chance.roster().node(to.conn.client);
+                self.work.push(now, Lane::Network(to.conn), who, fx.input(), work);
             }
             Reader::Consumer => self.answer_or_park(now, to, request, answers, fx),
         }

@@ -6,7 +6,7 @@
 //! arrival; what that step leaves to be done is queued behind it and takes a small drawn time of at
 //! least 1 µs, so that steps of other lanes come in between.
 
-use crate::chance::Draws;
+use crate::chance::{DrawsAbout, Name};
 use crate::id::{ConnId, InputNo};
 use crate::time::{Duration, Instant};
 use std::collections::BinaryHeap;
@@ -58,7 +58,7 @@ pub(super) struct WorkQueue<W> {
     queue: BinaryHeap<Queued<W>>,
     busy_until: Vec<(Lane, Instant)>,
     sequence: u64,
-    draws: Draws,
+    draws: DrawsAbout,
 }
 
 const SERVICE_MIN: Duration = Duration::from_micros(1);
@@ -66,26 +66,46 @@ const SERVICE_MAX: Duration = Duration::from_micros(9);
 
 impl<W> WorkQueue<W> {
     /// An empty queue whose service times come from `draws`.
-    pub(super) fn new(draws: Draws) -> Self {
+    pub(super) fn new(draws: DrawsAbout) -> Self {
         Self { queue: BinaryHeap::new(), busy_until: Vec::new(), sequence: 0, draws }
     }
 
-    /// Queues `work` on `lane`, behind what is queued there. `cause` is the input that left it.
-    pub(super) fn push(&mut self, now: Instant, lane: Lane, cause: InputNo, work: W) {
-        let service = self.draws.between(now, SERVICE_MIN, SERVICE_MAX);
-        let known = self.busy_until.iter_mut().find(|(l, _)| *l == lane);
-        let at = match known {
-            Some((_, busy)) => {
-                *busy = (*busy).max(now) + service;
-                *busy
-            }
+    /// Queues `work` on `lane`, behind what is queued there. It is about `what`; `cause` is the input
+    /// that left it.
+    pub(super) fn push(&mut self, now: Instant, lane: Lane, what: Name, cause: InputNo, work: W) {
+        let service = self.draws.between(now, what, SERVICE_MIN, SERVICE_MAX);
+        let at = self.busy_until(now, lane) + service;
+        self.enter(now, lane, at, cause, work);
+    }
+
+    /// Queues `work` on `lane` for `due`, or behind what is queued there if that ends later.
+    pub(super) fn push_at(
+        &mut self,
+        now: Instant,
+        lane: Lane,
+        due: Instant,
+        cause: InputNo,
+        work: W,
+    ) {
+        let at = self.busy_until(now, lane).max(due);
+        self.enter(now, lane, at, cause, work);
+    }
+
+    /// When `lane` is done with what is queued there; now if nothing is.
+    fn busy_until(&self, now: Instant, lane: Lane) -> Instant {
+        let known = self.busy_until.iter().find(|(known, _)| *known == lane);
+        known.map_or(now, |(_, busy)| now.max(*busy))
+    }
+
+    fn enter(&mut self, now: Instant, lane: Lane, at: Instant, cause: InputNo, work: W) {
+        match self.busy_until.iter_mut().find(|(known, _)| *known == lane) {
+            Some((_, busy)) => *busy = at,
             None => {
                 // Lanes that went idle are forgotten here, so that closed connections leave nothing.
                 self.busy_until.retain(|(_, busy)| *busy > now);
-                self.busy_until.push((lane, now + service));
-                now + service
+                self.busy_until.push((lane, at));
             }
-        };
+        }
         self.sequence += 1;
         self.queue.push(Queued { at, sequence: self.sequence, cause, work });
     }
@@ -107,31 +127,75 @@ impl<W> WorkQueue<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::NodeId;
+
+    const CONN: ConnId = ConnId { client: NodeId::client(1), n: 0 };
+
+    fn draws() -> DrawsAbout {
+        DrawsAbout::of(1, "service", Name::of("b1"))
+    }
+
+    /// Two steps about one partition, with and without steps about another before each.
+    #[test]
+    fn a_partition_more_lengthens_the_lane_and_no_service_time() {
+        let orders = Name::of("orders");
+        let now = Instant::from_micros(100);
+        let finish = |others: bool| {
+            let mut queue = WorkQueue::new(draws());
+            for n in 0..2 {
+                if others {
+                    let other = orders.numbered(1);
+                    queue.push(now, Lane::Network(CONN), other, InputNo(0), None);
+                }
+                queue.push(now, Lane::Purgatory, orders.numbered(0), InputNo(0), Some(n));
+            }
+            let mut ends = Vec::new();
+            while queue.next() != Instant::NEVER {
+                let at = queue.next();
+                ends.extend(queue.pop_due(at).and_then(|(_, n)| Some((n?, at))));
+            }
+            ends
+        };
+        assert_eq!(finish(false), finish(true));
+    }
+
+    #[test]
+    fn what_is_due_later_stays_behind_what_came_before() {
+        let mut queue = WorkQueue::new(draws());
+        let at = Instant::from_micros;
+        queue.push_at(at(0), Lane::Metadata, at(90), InputNo(0), 'a');
+        queue.push_at(at(10), Lane::Metadata, at(40), InputNo(0), 'b');
+        queue.push_at(at(20), Lane::Metadata, at(95), InputNo(0), 'c');
+        for (due, work) in [(90, 'a'), (90, 'b'), (95, 'c')] {
+            assert_eq!(queue.next(), at(due));
+            assert_eq!(queue.pop_due(at(due)), Some((InputNo(0), work)));
+        }
+    }
 
     #[test]
     fn a_lane_is_fifo_and_other_lanes_come_in_between() {
-        let mut queue = WorkQueue::new(Draws::new(1, "service", 0));
+        let mut queue = WorkQueue::new(draws());
         let now = Instant::from_micros(100);
         for n in 0..20 {
-            queue.push(now, Lane::Metadata, InputNo(n), ('m', n));
-            queue.push(now, Lane::Purgatory, InputNo(n), ('p', n));
+            queue.push(now, Lane::Network(CONN), Name::of("p1"), InputNo(n), ('n', n));
+            queue.push(now, Lane::Purgatory, Name::of("orders"), InputNo(n), ('p', n));
         }
         let mut order = Vec::new();
         while let Some((_, work)) = queue.pop_due(Instant::NEVER) {
             order.push(work);
         }
-        for lane in ['m', 'p'] {
+        for lane in ['n', 'p'] {
             let numbers: Vec<_> = order.iter().filter(|w| w.0 == lane).map(|w| w.1).collect();
             assert_eq!(numbers, (0..20).collect::<Vec<_>>());
         }
-        assert!(order.windows(2).any(|pair| pair[0].0 == 'p' && pair[1].0 == 'm'));
+        assert!(order.windows(2).any(|pair| pair[0].0 == 'p' && pair[1].0 == 'n'));
         assert!(order.windows(2).any(|pair| pair[0].0 == pair[1].0), "not strictly in turn");
     }
 
     #[test]
     fn every_queued_step_takes_at_least_a_microsecond() {
-        let mut queue = WorkQueue::new(Draws::new(1, "service", 0));
-        queue.push(Instant::ZERO, Lane::Metadata, InputNo(0), ());
+        let mut queue = WorkQueue::new(draws());
+        queue.push(Instant::ZERO, Lane::Purgatory, Name::of("orders"), InputNo(0), ());
         assert!(queue.next() >= Instant::from_micros(1));
         assert_eq!(queue.pop_due(Instant::ZERO), None);
     }

@@ -12,7 +12,7 @@
 //! forwards. It repeats a request for as long as it takes, also on INVALID_REPLICATION_FACTOR, which
 //! only means here that the brokers have not registered yet; Kafka's would give up.
 
-use crate::chance::Draws;
+use crate::chance::{Chance, DrawsAbout};
 use crate::engine::{Command, Effects, HaltReason, Input, Process};
 use crate::error_code::ErrorCode;
 use crate::id::{Incarnation, NodeId};
@@ -29,8 +29,8 @@ pub struct AdminSpec {
     pub controller: NodeId,
     /// What to create, in this order.
     pub topics: Vec<CreateTopicsRequest>,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// The admin client.
@@ -106,7 +106,7 @@ impl Process for AdminNode {
             connect_timeout: Self::REQUEST_TIMEOUT,
             reconnect: Backoff::fixed(Self::PAUSE),
         };
-        let draws = Draws::new(spec.seed, "reconnect backoff", u64::from(spec.me.raw()));
+        let draws = spec.chance.draws("reconnect backoff");
         let mut admin = Self {
             topics: spec.topics.clone(),
             created: 0,
@@ -147,7 +147,7 @@ impl Process for AdminNode {
 
     fn into_disk(self) {}
 
-    fn lose_unflushed((): &mut (), _: Instant, _: &mut Draws) {}
+    fn lose_unflushed((): &mut (), _: &AdminSpec, _: Instant, _: &mut DrawsAbout) {}
 }
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ mod tests {
             me: NodeId::client(1),
             controller: NodeId::controller(1),
             topics: vec![topic(0), topic(1)],
-            seed: 7,
+            chance: Chance::of_node(7, NodeId::client(1)),
         };
         let mut bench = Bench::<AdminNode>::new(&spec, 0, &[]);
         bench.run_for(ms(1));

@@ -265,7 +265,9 @@ impl Metadata {
 
     /// Spaces refreshes: longer after each failure, and after each answer that brought nothing new.
     fn pause(&mut self, now: Instant) {
-        let after = |failures: u32, draws: &mut Draws| self.backoff.pause(failures, now, draws);
+        let after = |failures: u32, draws: &mut Draws| {
+            self.backoff.pause(failures, |min, max| draws.between(now, min, max))
+        };
         let failures = after(self.failures.max(1), &mut self.draws);
         let equivalents = match self.equivalent_answers {
             0 => Duration::ZERO,
@@ -279,6 +281,7 @@ impl Metadata {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chance::Chance;
     use crate::client::network::NetworkConfig;
     use crate::engine::Effect;
     use crate::id::{ConnId, CorrelationId, Incarnation};
@@ -301,7 +304,8 @@ mod tests {
             request_timeout: Duration::from_secs(30),
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        Network::new(NodeId::client(1), Incarnation(0), config, 1)
+        let me = NodeId::client(1);
+        Network::new(me, Incarnation(0), config, &Chance::of_node(1, me))
     }
 
     fn answer(brokers: &[u16], leader: Option<u16>, epoch: u32) -> MetadataResponse {

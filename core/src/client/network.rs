@@ -8,7 +8,7 @@
 //! ## Simplified
 //! No idle time-out of connections, no API version handshake, no authentication.
 
-use crate::chance::Draws;
+use crate::chance::{Chance, Draws};
 use crate::engine::Effects;
 use crate::error_code::ErrorCode;
 use crate::id::{ConnId, CorrelationId, Incarnation, NodeId};
@@ -70,8 +70,7 @@ pub(super) struct Disconnect<T> {
 /// The connections of one client.
 #[derive(Clone, Debug)]
 pub(super) struct Network<T> {
-    me: NodeId,
-    seed: u64,
+    chance: Chance,
     config: ChannelConfig,
     ids: ConnIds,
     peers: BTreeMap<NodeId, Peer<T>>,
@@ -80,22 +79,25 @@ pub(super) struct Network<T> {
 
 impl<T> Network<T> {
     /// No connection yet.
-    pub(super) fn new(me: NodeId, life: Incarnation, config: NetworkConfig, seed: u64) -> Self {
+    pub(super) fn new(
+        me: NodeId,
+        life: Incarnation,
+        config: NetworkConfig,
+        chance: &Chance,
+    ) -> Self {
         Self {
-            me,
-            seed,
+            chance: chance.clone(),
             config: config.channel(),
             ids: ConnIds::new(me, life),
             peers: BTreeMap::new(),
-            draws: Draws::new(seed, "least loaded node", u64::from(me.raw())),
+            draws: chance.draws("least loaded node"),
         }
     }
 
     fn peer(&mut self, node: NodeId) -> &mut Peer<T> {
-        let (me, seed, config) = (self.me, self.seed, self.config);
+        let (chance, config) = (&self.chance, self.config);
         self.peers.entry(node).or_insert_with(|| {
-            let pair = (u64::from(me.raw()) << 16) | u64::from(node.raw());
-            let draws = Draws::new(seed, "reconnect backoff", pair);
+            let draws = chance.draws_with("reconnect backoff", node);
             Peer { channel: Channel::new(node, config, draws), last_attempt: Instant::ZERO }
         })
     }
@@ -167,8 +169,8 @@ impl<T> Network<T> {
     /// fewest requests in flight, else one being connected, else the one not tried for longest. The
     /// search starts anywhere, so that clients spread; `None` if all are backing off.
     pub(super) fn least_loaded(&mut self, now: Instant, nodes: &[NodeId]) -> Option<NodeId> {
-        assert!(!nodes.is_empty(), "a client knows its bootstrap brokers at least");
-        let start = self.draws.below(now, nodes.len() as u64) as usize;
+        let start = self.draws.one_of(now, nodes.iter().map(|node| u64::from(node.raw())));
+        let start = start.expect("a client knows its bootstrap brokers at least");
         let (mut ready, mut connecting, mut idle) = (None, None, None);
         for &node in nodes[start..].iter().chain(&nodes[..start]) {
             let peer = self.peer(node);
@@ -236,7 +238,8 @@ mod tests {
             request_timeout: Duration::from_secs(30),
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        (Network::new(NodeId::client(1), Incarnation(0), config, 1), Effects::default())
+        let me = NodeId::client(1);
+        (Network::new(me, Incarnation(0), config, &Chance::of_node(1, me)), Effects::default())
     }
 
     fn conn(n: u32) -> ConnId {
@@ -250,19 +253,19 @@ mod tests {
         let (mut network, mut fx) = network();
         let at = Instant::from_micros;
         // Ready with one request in flight beats connecting, which beats idle.
-        network.open(at(0), B[0], &mut fx);
+        network.open(at(1), B[0], &mut fx);
         assert!((1..20).all(|t| network.least_loaded(at(t), &B) == Some(B[0])), "connecting");
         assert!(network.on_connected(conn(0)));
         network.send(at(1), B[0], InitProducerIdRequest, 'a', &mut fx);
-        network.open(at(1), B[1], &mut fx);
+        network.open(at(2), B[1], &mut fx);
         assert!((1..20).all(|t| network.least_loaded(at(t), &B) == Some(B[0])), "fewest");
         // A free connection beats a used one.
         assert!(network.on_connected(conn(1)));
         assert!((1..20).all(|t| network.least_loaded(at(t), &B) == Some(B[1])), "free");
         // Of those without a connection the one tried longest ago.
-        assert!(network.on_hangup(at(2), conn(0)).is_some());
-        assert!(network.on_hangup(at(3), conn(1)).is_some());
-        assert_eq!(network.least_loaded(at(4), &B[..2]), None, "both back off");
+        assert!(network.on_hangup(at(3), conn(0)).is_some());
+        assert!(network.on_hangup(at(4), conn(1)).is_some());
+        assert_eq!(network.least_loaded(at(5), &B[..2]), None, "both back off");
         let later = at(60_000);
         assert_eq!(network.least_loaded(later, &B[..2]), Some(B[0]));
         assert_eq!(network.least_loaded(later, &B), Some(B[2]), "never tried");

@@ -88,8 +88,10 @@ impl Heartbeats {
         self.last_contact(broker, epoch).is_some_and(|at| !self.is_expired(at, now))
     }
 
+    /// Kafka compares nanoseconds, and its check runs a little later than it was meant to: a check at
+    /// the very end of a session finds it expired.
     fn is_expired(&self, contact: Instant, now: Instant) -> bool {
-        contact + self.session_timeout < now
+        contact + self.session_timeout <= now
     }
 
     /// The longest silent of the incarnations whose session has expired.

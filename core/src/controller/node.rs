@@ -9,7 +9,7 @@
 //! the metadata log alone.
 
 use super::QuorumController;
-use crate::chance::Draws;
+use crate::chance::{Chance, DrawsAbout};
 use crate::config::{BrokerConfig, Variations};
 use crate::engine::{Effect, Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use crate::id::{ConnId, Incarnation, NodeId};
@@ -29,8 +29,8 @@ pub struct ControllerSpec {
     pub config: BrokerConfig,
     /// Which protections are on.
     pub variations: Variations,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// A running controller.
@@ -128,14 +128,14 @@ impl Process for ControllerNode {
     fn boot(
         spec: &ControllerSpec,
         disk: MetadataLogDisk,
-        _: Incarnation,
+        life: Incarnation,
         _: Clock,
         fx: &mut Effects,
     ) -> Self {
         let linger = spec.config.quorum_append_linger;
         Self {
             raft: Leader::elect(disk, spec.me, spec.voters.clone(), linger, fx),
-            controller: QuorumController::new(&spec.config, &spec.variations),
+            controller: QuorumController::new(&spec.config, &spec.variations, &spec.chance, life),
             mute: BTreeMap::new(),
         }
     }
@@ -166,7 +166,12 @@ impl Process for ControllerNode {
         self.raft.into_disk()
     }
 
-    fn lose_unflushed(disk: &mut MetadataLogDisk, now: Instant, draws: &mut Draws) {
+    fn lose_unflushed(
+        disk: &mut MetadataLogDisk,
+        _: &ControllerSpec,
+        now: Instant,
+        draws: &mut DrawsAbout,
+    ) {
         disk.lose_unflushed(now, draws);
     }
 }

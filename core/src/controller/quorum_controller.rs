@@ -21,12 +21,13 @@ use super::heartbeats::{BrokerControlState, Heartbeats};
 use super::partitions::{decide_alter_partition, decide_create_topic};
 use super::producer_ids::decide_allocate;
 use super::{Decision, View};
+use crate::chance::Chance;
 use crate::config::{BrokerConfig, Variations};
 use crate::engine::{Effects, ReplyTo};
 use crate::epoch::{BrokerEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::event::ControllerEvent;
-use crate::id::ConnId;
+use crate::id::{ConnId, Incarnation};
 use crate::metadata::{MetadataImage, MetadataRecord};
 use crate::protocol::{
     AllocateProducerIdsResponse, AlterPartitionResponse, BrokerHeartbeatRequest,
@@ -63,12 +64,24 @@ enum Timer {
     WriteNoOp,
 }
 
+impl Timer {
+    /// The name of the task in Kafka's controller.
+    const fn task(self) -> &'static str {
+        match self {
+            Self::FenceStaleBroker => "maybeFenceStaleBroker",
+            Self::WriteNoOp => "writeNoOpRecord",
+        }
+    }
+}
+
 /// The controller of one quorum epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuorumController {
     images: Speculative,
     heartbeats: Heartbeats,
     variations: Variations,
+    chance: Chance,
+    life: Incarnation,
     no_op_interval: Duration,
     is_active: bool,
     parked: VecDeque<ParkedAnswer>,
@@ -77,11 +90,18 @@ pub struct QuorumController {
 
 impl QuorumController {
     /// A standby that knows nothing yet.
-    pub fn new(config: &BrokerConfig, variations: &Variations) -> Self {
+    pub fn new(
+        config: &BrokerConfig,
+        variations: &Variations,
+        chance: &Chance,
+        life: Incarnation,
+    ) -> Self {
         Self {
             images: Speculative::default(),
             heartbeats: Heartbeats::new(config.session_timeout),
             variations: variations.clone(),
+            chance: chance.clone(),
+            life,
             no_op_interval: config.metadata_max_idle_interval,
             is_active: false,
             parked: VecDeque::new(),
@@ -115,9 +135,16 @@ impl QuorumController {
         match self.timers.pop_due(now).expect("an alarm has a reason") {
             Timer::FenceStaleBroker => self.fence_stale_broker(now, raft, fx),
             Timer::WriteNoOp => {
-                self.timers.set(Timer::WriteNoOp, now + self.no_op_interval);
+                self.timers.set(Timer::WriteNoOp, now + self.period(Timer::WriteNoOp));
                 self.append(now, vec![MetadataRecord::NoOp], raft, fx);
             }
+        }
+    }
+
+    const fn period(&self, timer: Timer) -> Duration {
+        match timer {
+            Timer::FenceStaleBroker => self.heartbeats.sampling_interval(),
+            Timer::WriteNoOp => self.no_op_interval,
         }
     }
 
@@ -133,7 +160,7 @@ impl QuorumController {
             }
         }
         let has_more = self.heartbeats.oldest_expired(now).is_some();
-        let next = if has_more { now } else { now + self.heartbeats.sampling_interval() };
+        let next = if has_more { now } else { now + self.period(Timer::FenceStaleBroker) };
         self.timers.set(Timer::FenceStaleBroker, next);
     }
 
@@ -278,9 +305,10 @@ impl QuorumController {
         self.images.latest = self.images.committed.clone();
         assert_eq!(self.images.latest.end_offset, raft.next_write_offset(), "nobody else writes");
         self.heartbeats.activate(&self.images.latest, now);
-        let sample = now + self.heartbeats.sampling_interval();
-        self.timers.set(Timer::FenceStaleBroker, sample);
-        self.timers.set(Timer::WriteNoOp, now + self.no_op_interval);
+        for timer in [Timer::FenceStaleBroker, Timer::WriteNoOp] {
+            let (task, period) = (timer.task(), self.period(timer));
+            self.timers.set(timer, self.chance.first_run(task, self.life, now, period));
+        }
         fx.note(ControllerEvent::Activated { epoch: raft.epoch() });
     }
 

@@ -9,7 +9,7 @@
 //! makes it survive a loss of power.
 
 use super::effects::{Effects, FlushId};
-use crate::chance::Draws;
+use crate::chance::DrawsAbout;
 use crate::id::{ConnId, Incarnation, InputNo};
 use crate::protocol::Frame;
 use crate::time::{Clock, Instant};
@@ -76,5 +76,10 @@ pub trait Process: Clone + Sized {
     fn into_disk(self) -> Self::Disk;
 
     /// Power fails: of what was not flushed, an arbitrary part is lost.
-    fn lose_unflushed(disk: &mut Self::Disk, now: Instant, draws: &mut Draws);
+    fn lose_unflushed(
+        disk: &mut Self::Disk,
+        spec: &Self::Spec,
+        now: Instant,
+        draws: &mut DrawsAbout,
+    );
 }

@@ -244,7 +244,10 @@ impl<T> Channel<T> {
 
     fn fail(&mut self, now: Instant) -> Vec<T> {
         self.failures += 1;
-        let pause = self.config.reconnect.pause(self.failures, now, &mut self.draws);
+        let pause = self
+            .config
+            .reconnect
+            .pause(self.failures, |min, max| self.draws.between(now, min, max));
         self.state = State::Idle { not_before: now + pause };
         self.in_flight.drain(..).map(|request| request.tag).collect()
     }

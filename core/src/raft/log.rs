@@ -14,7 +14,7 @@
 //! No snapshots (KIP-630): the log starts at 0 and keeps everything.
 
 use super::role::QuorumState;
-use crate::chance::Draws;
+use crate::chance::{DrawsAbout, Name};
 use crate::epoch::{Offset, QuorumEpoch};
 use crate::metadata::{MetadataBatch, MetadataRecord};
 use crate::time::Instant;
@@ -34,7 +34,7 @@ pub struct MetadataLogDisk {
 
 impl MetadataLogDisk {
     /// Power fails: of the batches that were not flushed, only an arbitrary first part remains.
-    pub fn lose_unflushed(&mut self, now: Instant, draws: &mut Draws) {
+    pub fn lose_unflushed(&mut self, now: Instant, draws: &mut DrawsAbout) {
         self.log.lose_unflushed(now, draws);
         assert!(self.told_end <= self.log.log_end(), "only flushed records were committed (Q-32)");
     }
@@ -157,9 +157,9 @@ impl MetadataLog {
             .take_while(move |(offset, _)| *offset < to)
     }
 
-    fn lose_unflushed(&mut self, now: Instant, draws: &mut Draws) {
+    fn lose_unflushed(&mut self, now: Instant, draws: &mut DrawsAbout) {
         let unflushed = self.batches_from(self.flushed_end).count() as u64;
-        let kept = draws.below(now, unflushed + 1) as usize;
+        let kept = draws.below(now, const { Name::of("metadata log") }, unflushed + 1) as usize;
         let end = match kept.checked_sub(1) {
             Some(last) => {
                 self.batches_from(self.flushed_end).nth(last).map(MetadataBatch::end_offset)
@@ -204,7 +204,8 @@ mod tests {
         for seed in 0..50 {
             let mut log = log(&[(1, 2), (1, 1), (3, 4)]);
             log.mark_flushed(Offset(2));
-            log.lose_unflushed(Instant::ZERO, &mut Draws::new(seed, "power", 0));
+            let mut draws = DrawsAbout::of(seed, "power", Name::of("b1"));
+            log.lose_unflushed(Instant::ZERO, &mut draws);
             assert_eq!(log.flushed_end(), Offset(2));
             seen.insert(log.log_end().0);
         }

@@ -20,7 +20,7 @@
 
 use super::log::{MetadataLog, MetadataLogDisk};
 use super::voters::VoterSet;
-use crate::chance::Draws;
+use crate::chance::Chance;
 use crate::config::BrokerConfig;
 use crate::engine::Effects;
 use crate::epoch::{Offset, QuorumEpoch};
@@ -40,8 +40,8 @@ pub struct ObserverSpec {
     pub voters: VoterSet,
     /// Its time-outs.
     pub config: BrokerConfig,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// Pulls the metadata log from the quorum's leader.
@@ -73,7 +73,7 @@ impl Observer {
                 max: Duration::from_millis(500),
             },
         };
-        let draws = Draws::new(spec.seed, "quorum reconnect", u64::from(spec.me.raw()));
+        let draws = spec.chance.draws("quorum reconnect");
         Self {
             me: spec.me,
             disk,
@@ -250,7 +250,8 @@ mod tests {
             disk.quorum.become_follower(QuorumEpoch(*epoch), LEADER);
         }
         let voters = VoterSet::new([LEADER]);
-        let spec = ObserverSpec { me: ME, voters, config: BrokerConfig::default(), seed: 1 };
+        let (config, chance) = (BrokerConfig::default(), Chance::of_node(1, ME));
+        let spec = ObserverSpec { me: ME, voters, config, chance };
         let mut observer = Observer::boot(disk, &spec);
         assert_eq!(observer.next_alarm(), Instant::ZERO, "it fetches as soon as it lives");
         observer.on_alarm(Instant::ZERO, &mut ConnIds::new(ME, Incarnation(0)), fx);

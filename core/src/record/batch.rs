@@ -76,7 +76,8 @@ pub struct BatchBody {
     pub records: Vec<Record>,
     /// The size on the wire and on disk, in bytes.
     pub size: u32,
-    /// A digest of the record identities and of the stamp: equal bodies have equal digests.
+    /// A digest of all of the above but the size: what a reader could tell apart, and whose records
+    /// they are.
     pub digest: u64,
 }
 
@@ -121,7 +122,7 @@ impl BatchBody {
             max_timestamp: Timestamp(base_timestamp.0 + latest),
             producer,
             size: Self::HEADER + records.iter().map(Record::size).sum::<u32>(),
-            digest: digest(&records, producer),
+            digest: digest(kind, base_timestamp, producer, &records),
             records,
         }
     }
@@ -132,17 +133,139 @@ impl BatchBody {
     }
 }
 
-fn digest(records: &[Record], producer: Option<ProducerStamp>) -> u64 {
-    let stamp = producer.map_or(0, |p| mix(p.id.0 as u64, p.base_sequence as u64));
-    records.iter().fold(stamp, |digest, record| {
-        let who = record.id.map_or(0, |id| (u64::from(id.producer.raw()) << 32) | u64::from(id.n));
-        mix(digest, who)
-    })
+fn digest(
+    kind: BatchKind,
+    base_timestamp: Timestamp,
+    producer: Option<ProducerStamp>,
+    records: &[Record],
+) -> u64 {
+    let mut digest = Digest(match kind {
+        BatchKind::Data => 0,
+        BatchKind::Transactional => 1,
+        BatchKind::Control(ControlRecord::Commit) => 2,
+        BatchKind::Control(ControlRecord::Abort) => 3,
+    });
+    digest.word(base_timestamp.0 as u64);
+    digest.word(u64::from(producer.is_some()));
+    if let Some(ProducerStamp { id, epoch, base_sequence }) = producer {
+        digest.word(id.0 as u64);
+        digest.word(u64::from(epoch.0 as u16) << 32 | u64::from(base_sequence as u32));
+    }
+    for Record { id, offset_delta, timestamp_delta, key, value } in records {
+        let id = id.map_or(u64::MAX, |id| u64::from(id.producer.raw()) << 32 | u64::from(id.n));
+        digest.word(id);
+        digest.word(u64::from(*offset_delta));
+        digest.word(*timestamp_delta as u64);
+        digest.bytes(key.as_ref());
+        digest.bytes(value.as_ref());
+    }
+    mix(digest.0, records.len() as u64)
+}
+
+/// The running digest. Each step is one to one, so that a single difference never disappears.
+struct Digest(u64);
+
+impl Digest {
+    const fn word(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    }
+
+    fn bytes(&mut self, bytes: Option<&Bytes>) {
+        let Some(bytes) = bytes else { return self.word(u64::MAX) };
+        self.word(bytes.len() as u64);
+        let mut words = bytes.chunks_exact(8);
+        for word in &mut words {
+            self.word(u64::from_le_bytes(word.try_into().expect("chunks of eight")));
+        }
+        let rest = words.remainder();
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            self.word(u64::from_le_bytes(word));
+        }
+    }
 }
 
 impl Batch {
     /// The offset after the last record.
     pub fn end_offset(&self) -> Offset {
         self.base_offset.plus(self.body.span())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::NodeId;
+    use std::collections::BTreeMap;
+
+    type Parts = (BatchKind, Timestamp, Option<ProducerStamp>, Vec<Record>);
+    type Change = fn(&mut Parts);
+
+    const STAMP: ProducerStamp =
+        ProducerStamp { id: ProducerId(4), epoch: ProducerEpoch::ZERO, base_sequence: 3 };
+
+    const fn whose(client: u16, n: u32) -> RecordId {
+        RecordId { producer: NodeId::client(client), n }
+    }
+
+    const fn text(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    fn parts() -> Parts {
+        let record = |n| Record {
+            id: Some(whose(1, n)),
+            offset_delta: n,
+            timestamp_delta: 7,
+            key: Some(text("k0")),
+            value: Some(text("a value of more than eight bytes")),
+        };
+        (BatchKind::Data, Timestamp(100), Some(STAMP), vec![record(0), record(1)])
+    }
+
+    /// Every field of a batch and of a record, changed alone. The destructuring in `digest` makes the
+    /// compiler ask for a field that is added.
+    const CHANGES: &[(&str, Change)] = &[
+        ("nothing", |_| {}),
+        ("transactional", |p| p.0 = BatchKind::Transactional),
+        ("commit", |p| p.0 = BatchKind::Control(ControlRecord::Commit)),
+        ("abort", |p| p.0 = BatchKind::Control(ControlRecord::Abort)),
+        ("base timestamp", |p| p.1 = Timestamp(101)),
+        ("no stamp", |p| p.2 = None),
+        ("producer id", |p| p.2 = Some(ProducerStamp { id: ProducerId(5), ..STAMP })),
+        ("producer epoch", |p| p.2 = Some(ProducerStamp { epoch: ProducerEpoch(1), ..STAMP })),
+        ("sequence", |p| p.2 = Some(ProducerStamp { base_sequence: 4, ..STAMP })),
+        ("one record less", |p| drop(p.3.pop())),
+        ("order", |p| p.3.swap(0, 1)),
+        ("whose", |p| p.3[0].id = Some(whose(2, 0))),
+        ("which", |p| p.3[0].id = Some(whose(1, 9))),
+        ("nobody's", |p| p.3[0].id = None),
+        ("offset", |p| p.3[1].offset_delta = 2),
+        ("timestamp", |p| p.3[1].timestamp_delta = 8),
+        ("no key", |p| p.3[1].key = None),
+        ("empty key", |p| p.3[1].key = Some(text(""))),
+        ("key", |p| p.3[1].key = Some(text("k1"))),
+        ("longer key", |p| p.3[1].key = Some(text("k0\0"))),
+        ("no value", |p| p.3[1].value = None),
+        ("end of value", |p| p.3[1].value = Some(text("a value of more than eight bytez"))),
+        ("start of value", |p| p.3[1].value = Some(text("A value of more than eight bytes"))),
+        ("key for value", |p| {
+            let record = &mut p.3[1];
+            std::mem::swap(&mut record.key, &mut record.value);
+        }),
+    ];
+
+    #[test]
+    fn whatever_a_reader_could_tell_apart_changes_the_digest() {
+        let mut seen = BTreeMap::new();
+        for (what, change) in CHANGES {
+            let mut changed = parts();
+            change(&mut changed);
+            let (kind, at, stamp, records) = changed;
+            let digest = BatchBody::new(kind, at, stamp, records).digest;
+            let before = seen.insert(digest, what);
+            assert_eq!(before, None, "{what} has the same digest");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Processes on one clock: a queue of inputs, ordered by time, then by when they were caused.
 
 use super::FakeBroker;
-use crate::chance::Draws;
+use crate::chance::Chance;
 use crate::config::{BrokerConfig, TopicConfig, Variations};
 use crate::controller::{ControllerNode, ControllerSpec};
 use crate::engine::{Effect, Effects, HaltReason, Input, Process};
@@ -106,7 +106,7 @@ impl Bench {
                 voters,
                 config: self.config.clone(),
                 variations: self.variations.clone(),
-                seed: 1,
+                chance: Chance::of_node(1, node),
             };
             let clock = Clock { now: self.now, wall: Timestamp(0) };
             let node = ControllerNode::boot(&spec, disk, life, clock, &mut fx);
@@ -150,7 +150,8 @@ impl Bench {
     pub(crate) fn lose_power(&mut self, node: NodeId, seed: u64) {
         let slot = self.slots.get_mut(&node).expect("a known node");
         assert!(slot.machine.is_none(), "{node} is up");
-        slot.disk.lose_unflushed(self.now, &mut Draws::new(seed, "power", 0));
+        let draws = &mut Chance::of_node(seed, node).draws_about("power");
+        slot.disk.lose_unflushed(self.now, draws);
     }
 
     /// Asks the controller and waits for the answer.

@@ -2,6 +2,7 @@
 
 use crate::broker::alter_partition::AlterPartitionManager;
 use crate::broker::lifecycle::{Lifecycle, LifecycleOutput, LifecycleSpec};
+use crate::chance::Chance;
 use crate::config::BrokerConfig;
 use crate::engine::{Effects, HaltReason, Input};
 use crate::id::{Incarnation, NodeId};
@@ -32,6 +33,7 @@ impl FakeBroker {
         now: Instant,
         fx: &mut Effects,
     ) -> Self {
+        let chance = Chance::of_node(1, me);
         let controller = voters.only().expect("one voter");
         let spec = LifecycleSpec {
             me,
@@ -39,13 +41,13 @@ impl FakeBroker {
             previous_broker_epoch: None,
             controller,
             config: config.clone(),
-            seed: 1,
+            chance: chance.clone(),
         };
-        let observer = ObserverSpec { me, voters, config: config.clone(), seed: 1 };
+        let observer = ObserverSpec { me, voters, config: config.clone(), chance: chance.clone() };
         Self {
             lifecycle: Lifecycle::boot(&spec, now, fx),
             observer: Observer::boot(disk, &observer),
-            alter_partition: AlterPartitionManager::new(me, controller, 1),
+            alter_partition: AlterPartitionManager::new(me, controller, &chance),
             image: MetadataImage::default(),
             outputs: Vec::new(),
             answers: Vec::new(),

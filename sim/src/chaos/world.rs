@@ -9,6 +9,7 @@ use crate::scenario::plan::{
     ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Ends, Latency, NetPlan, Plan, ProducerPlan,
     Tail, TopicPlan,
 };
+use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::config::{
     Acks, BrokerConfig, ConsumerConfig, OffsetReset, ProducerConfig, TopicConfig,
 };
@@ -22,7 +23,9 @@ pub(super) fn plan(seed: u64, shape: &Chaos) -> Plan {
     let config = broker_config(&mut Dice::new(seed, "chaos: brokers", 0));
     let variations = shape.variations.clone();
     let profile = "4.1".to_owned();
-    let cluster = ClusterPlan { brokers, controllers: 1, config, variations, profile };
+    let metadata_apply = BrokerSpec::METADATA_APPLY;
+    let cluster =
+        ClusterPlan { brokers, controllers: 1, config, variations, metadata_apply, profile };
     let count = dice.weighed(&[(60, 1), (25, 2), (15, 3)]);
     let topics: Vec<TopicPlan> = (0..count).map(|n| topic(seed, n, brokers)).collect();
     let producers = dice.weighed(&[(40, 1), (40, 2), (20, 3)]);
@@ -45,7 +48,10 @@ pub(super) fn plan(seed: u64, shape: &Chaos) -> Plan {
         seed,
         limit: shape.limit,
         ends: Ends::Quiet,
-        net: NetPlan { latency: latency(&mut Dice::new(seed, "chaos: network", 0)) },
+        net: NetPlan {
+            latency: latency(&mut Dice::new(seed, "chaos: network", 0)),
+            ..NetPlan::default()
+        },
         names: names(&cluster, &topics, &clients),
         cluster,
         topics,

@@ -9,7 +9,7 @@ use kafkalab_core::config::{
     BrokerConfig, ConsumerConfig, ProducerConfig, TopicConfig, Variations,
 };
 use kafkalab_core::id::{NodeId, TopicId, TopicPartition};
-use kafkalab_core::time::Duration;
+use kafkalab_core::time::{Duration, Span};
 
 use super::action::Action;
 use super::condition::Condition;
@@ -143,6 +143,8 @@ pub struct ClusterPlan {
     pub config: BrokerConfig,
     /// Protections switched off.
     pub variations: Variations,
+    /// How long a broker takes to apply a piece of metadata, drawn anew for each.
+    pub metadata_apply: Span,
     /// The generation of the protocol, a Kafka release.
     pub profile: String,
 }
@@ -152,6 +154,14 @@ pub struct ClusterPlan {
 pub struct NetPlan {
     /// How long a message is under way, drawn anew for each.
     pub latency: Latency,
+    /// After a heal, what was held back goes with its sender's next retransmission; if not, at once.
+    pub retransmission: bool,
+}
+
+impl Default for NetPlan {
+    fn default() -> Self {
+        Self { latency: Latency::default(), retransmission: true }
+    }
 }
 
 /// A distribution of latencies.

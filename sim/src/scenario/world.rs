@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::config::{
     BrokerConfig, ConsumerConfig, ProducerConfig, Settings, TopicConfig, Variations,
 };
 use kafkalab_core::id::{NodeId, TopicId, TopicPartition};
-use kafkalab_core::time::Duration;
+use kafkalab_core::time::{Duration, Span};
 
 use super::diagnostic::{Outcome, Place};
 use super::file::{Entry, Kind, Table, Value};
@@ -24,6 +25,9 @@ use super::vocabulary::is_reserved;
 const MOST_TOPICS: usize = 100;
 const MOST_PARTITIONS: u32 = 2_000;
 const MOST_CLIENTS: usize = 200;
+
+/// Brokers that take longer would not be ready when the topics are created.
+const LONGEST_APPLY: Duration = Duration::from_secs(1);
 
 const BROKERS: std::ops::RangeInclusive<i128> = 1..=100;
 const PARTITIONS: std::ops::RangeInclusive<i128> = 1..=1_000;
@@ -86,6 +90,7 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         controllers: 1,
         config: BrokerConfig::default(),
         variations: Variations::default(),
+        metadata_apply: BrokerSpec::METADATA_APPLY,
         profile: "4.1".to_owned(),
     };
     (names.brokers, names.controllers) = (empty.brokers, empty.controllers);
@@ -96,7 +101,7 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         }
         return empty;
     };
-    let own = ["brokers", "controllers", "profile", "variations"];
+    let own = ["brokers", "controllers", "profile", "variations", "metadata-apply"];
     reader.check_keys(table, "[cluster]", &[&own, BrokerConfig::KEYS].concat());
     names.brokers_at = table.entry("brokers").map(Entry::line);
     let brokers = reader.whole(table, "brokers", &BROKERS);
@@ -120,35 +125,55 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         reader.check_keys(table, "variations", Variations::KEYS);
         reader.settings(table)
     });
+    let mut metadata_apply = empty.metadata_apply;
+    if let Some(value) = reader.value(table, "metadata-apply") {
+        let form = "a time `\"70ms\"` or a range `\"1ms..20ms\"`, up to 1 s";
+        let range = value.as_text().and_then(range).filter(|range| range.max <= LONGEST_APPLY);
+        let range = range.ok_or_else(|| mistake::bad_value(value, form));
+        metadata_apply = reader.sink.keep(range).unwrap_or(metadata_apply);
+    }
     let config = reader.settings(table);
     ClusterPlan {
         brokers,
         controllers,
         config,
         variations: variations.unwrap_or_default(),
+        metadata_apply,
         profile: empty.profile,
     }
 }
 
 fn read_net<'a>(root: &'a Table, reader: &mut Reader<'a>) -> NetPlan {
-    let mut net = NetPlan { latency: Latency::default() };
+    let mut net = NetPlan::default();
     let Some(table) = reader.table(root, "net") else { return net };
-    reader.check_keys(table, "[net]", &["latency"]);
+    reader.check_keys(table, "[net]", &["latency", "retransmission"]);
     if let Some(value) = reader.value(table, "latency") {
         let form = "a time `\"1ms\"`, a range `\"1ms..3ms\"`, or `\"1ms..3ms tail 1% 200ms\"`";
         let latency = value.as_text().and_then(latency);
         let latency = latency.ok_or_else(|| mistake::bad_value(value, form));
         net.latency = reader.sink.keep(latency).unwrap_or_default();
     }
+    if let Some(value) = reader.value(table, "retransmission") {
+        match value.as_text() {
+            Some("tcp") => net.retransmission = true,
+            Some("off") => net.retransmission = false,
+            _ => reader.push(mistake::bad_value(value, "`\"off\"`, or `\"tcp\"`, the default")),
+        }
+    }
     net
+}
+
+/// Reads `1ms`, `1ms..3ms`.
+fn range(text: &str) -> Option<Span> {
+    let (min, max) = text.split_once("..").unwrap_or((text, text));
+    let (min, max) = (units::duration(min).ok()?, units::duration(max).ok()?);
+    (min <= max).then_some(Span { min, max })
 }
 
 /// Reads `1ms`, `1ms..3ms`, `1ms..3ms tail 1% 200ms`.
 fn latency(text: &str) -> Option<Latency> {
     let mut words = text.split_whitespace();
-    let range = words.next()?;
-    let (min, max) = range.split_once("..").unwrap_or((range, range));
-    let (min, max) = (units::duration(min).ok()?, units::duration(max).ok()?);
+    let Span { min, max } = range(words.next()?)?;
     let tail = match words.next() {
         None => None,
         Some("tail") => {
@@ -157,7 +182,7 @@ fn latency(text: &str) -> Option<Latency> {
         }
         Some(_) => return None,
     };
-    let orderly = min <= max && tail.is_none_or(|tail| tail.at >= max) && words.next().is_none();
+    let orderly = tail.is_none_or(|tail| tail.at >= max) && words.next().is_none();
     orderly.then_some(Latency { min, max, tail })
 }
 

@@ -5,12 +5,14 @@
 
 use super::names::Names;
 use super::plan::{
-    ClientKind, ClientPlan, ConsumerPlan, Ends, InjectPlan, Latency, Plan, ProducerPlan, Quiz,
-    StepPlan, Text, TopicPlan, Trigger,
+    ClientKind, ClientPlan, ConsumerPlan, Ends, InjectPlan, Latency, NetPlan, Plan, ProducerPlan,
+    Quiz, StepPlan, Text, TopicPlan, Trigger,
 };
 use super::units;
+use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::config::Settings;
 use kafkalab_core::id::TopicPartition;
+use kafkalab_core::time::Span;
 use std::fmt::Write as _;
 
 /// `plan` as a scenario file called `id`, with one nameless variant.
@@ -25,7 +27,7 @@ pub fn to_toml(plan: &Plan, id: &str, title: &str) -> String {
         file.text("ends", "limit");
     }
     file.cluster(plan);
-    file.net(plan.net.latency);
+    file.net(plan.net);
     plan.topics.iter().for_each(|topic| file.topic(topic));
     plan.clients.iter().for_each(|client| file.client(client, &plan.names));
     plan.steps.iter().for_each(|step| file.step(step, plan));
@@ -94,6 +96,10 @@ impl Writer {
             self.line("controllers", &plan.cluster.controllers.to_string());
         }
         self.text("profile", &plan.cluster.profile);
+        let Span { min, max } = plan.cluster.metadata_apply;
+        if plan.cluster.metadata_apply != BrokerSpec::METADATA_APPLY {
+            self.text("metadata-apply", &format!("{min}..{max}"));
+        }
         self.settings(&plan.cluster.config);
         if !plan.cluster.variations.changed().is_empty() {
             self.header(format_args!("[cluster.variations]"));
@@ -101,14 +107,23 @@ impl Writer {
         }
     }
 
-    fn net(&mut self, latency: Latency) {
-        if latency == Latency::default() {
+    fn net(&mut self, net: NetPlan) {
+        if net == NetPlan::default() {
             return;
         }
+        self.header(format_args!("[net]"));
+        if !net.retransmission {
+            self.text("retransmission", "off");
+        }
+        if net.latency != Latency::default() {
+            self.latency(net.latency);
+        }
+    }
+
+    fn latency(&mut self, latency: Latency) {
         let tail = latency.tail.map_or_else(String::new, |tail| {
             format!(" tail {} {}", units::show_permille(tail.permille), tail.at)
         });
-        self.header(format_args!("[net]"));
         self.text("latency", &format!("{}..{}{tail}", latency.min, latency.max));
     }
 

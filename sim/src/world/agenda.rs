@@ -41,6 +41,8 @@ pub(super) struct Parcel {
     pub(super) has_arrived: bool,
     /// Every try to transmit it gets lost.
     pub(super) is_lost: bool,
+    /// When it left its sender, if it travels.
+    pub(super) sent: Instant,
     /// What it is.
     pub(super) what: What,
 }
@@ -48,7 +50,7 @@ pub(super) struct Parcel {
 impl Parcel {
     /// A parcel of which nothing special is known.
     pub(super) const fn new(what: What, cause: Option<InputNo>) -> Self {
-        Self { cause, has_arrived: false, is_lost: false, what }
+        Self { cause, has_arrived: false, is_lost: false, sent: Instant::ZERO, what }
     }
 }
 

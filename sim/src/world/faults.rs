@@ -78,7 +78,7 @@ impl<P: Process> World<P> {
         }
         let node = &mut self.nodes[slot];
         if let Life::Down(disk) = &mut node.life {
-            P::lose_unflushed(disk, self.now, &mut node.power_draws);
+            P::lose_unflushed(disk, &node.spec, self.now, &mut node.power_draws);
         }
         was_alive
     }

@@ -19,6 +19,7 @@
 
 mod agenda;
 mod faults;
+mod lots;
 mod network;
 mod node;
 mod panics;
@@ -38,6 +39,7 @@ pub use report::{
 pub use trace::TraceHash;
 
 use agenda::{Agenda, Key, Parcel, Slot, Source, What};
+use kafkalab_core::chance::Name;
 use kafkalab_core::engine::{Effect, Effects, Input, Process};
 use kafkalab_core::id::{Incarnation, InputNo, NodeId};
 use kafkalab_core::protocol::Frame;
@@ -74,11 +76,12 @@ impl<P: Process> World<P> {
     /// A world in which nothing runs yet. `nodes` in order: brokers, controllers, clients.
     pub fn new(seed: u64, nodes: Vec<NodeSetup<P>>, net: NetConfig, disk: DiskConfig) -> Self {
         let ids: Vec<NodeId> = nodes.iter().map(|node| node.id).collect();
+        let names: Vec<(NodeId, Name)> = nodes.iter().map(|node| (node.id, node.name)).collect();
         Self {
             now: Instant::ZERO,
             inputs: InputNo(0),
             directory: Directory::new(&ids),
-            network: Network::new(seed, net, &ids),
+            network: Network::new(seed, net, &names),
             nodes: nodes.into_iter().map(|setup| Node::new(seed, setup)).collect(),
             disk,
             agenda: Agenda::new(ids.len()),

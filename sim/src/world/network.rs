@@ -4,8 +4,9 @@
 //! A *connection* is a TCP connection: two ends, and a lane of ordered bytes towards each.
 
 use super::agenda::{Key, Slot};
+use super::lots::{About, Lots};
 use super::node::Directory;
-use kafkalab_core::chance::Draws;
+use kafkalab_core::chance::Name;
 use kafkalab_core::id::{ConnId, NodeId};
 use kafkalab_core::protocol::{ApiKey, Direction};
 use kafkalab_core::time::{Duration, Instant};
@@ -30,10 +31,19 @@ impl Default for Latency {
 }
 
 /// The network of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NetConfig {
     /// Of every link.
     pub latency: Latency,
+    /// After a heal, what was held back goes with its sender's next retransmission, as TCP has it; if
+    /// not, it goes at once.
+    pub retransmission: bool,
+}
+
+impl Default for NetConfig {
+    fn default() -> Self {
+        Self { latency: Latency::default(), retransmission: true }
+    }
 }
 
 /// One direction between two machines.
@@ -45,9 +55,7 @@ pub(super) struct Link {
     /// How many of a thousand packets get lost (`drop`).
     pub(super) drop_permille: u16,
     pub(super) is_cut: bool,
-    latencies: Draws,
-    losses: Draws,
-    coins: Draws,
+    lots: Lots,
 }
 
 /// How a message fares on a link.
@@ -61,46 +69,44 @@ pub(super) enum Transit {
 
 /// TCP's first retransmission timeout; it doubles with every lost try.
 const RETRANSMISSION: Duration = Duration::from_millis(200);
+/// The same while a connection is being made.
+const CONNECTING: Duration = Duration::from_secs(1);
+/// From one try to the next it is never longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 /// After so many lost tries the connection breaks.
 const TRIES: u32 = 6;
 /// How long a sender tries: 200 + 400 + … + 6400 ms.
 pub(super) const GIVE_UP: Duration = Duration::from_millis(200 * ((1 << TRIES) - 1));
 
 impl Link {
-    fn new(seed: u64, latency: Latency, from: NodeId, to: NodeId) -> Self {
-        let key = u64::from(from.raw()) << 16 | u64::from(to.raw());
+    fn new(seed: u64, latency: Latency, from: Name, to: Name) -> Self {
         Self {
             latency,
             extra: Duration::ZERO,
             drop_permille: 0,
             is_cut: false,
-            latencies: Draws::new(seed, "latency", key),
-            losses: Draws::new(seed, "loss", key),
-            coins: Draws::new(seed, "break", key),
+            lots: Lots::new(seed, from.and(to)),
         }
     }
 
     /// How long bytes take that leave at `now` and do not get lost; at least 1 µs.
-    pub(super) fn delay(&mut self, now: Instant) -> Duration {
+    pub(super) fn delay(&mut self, now: Instant, about: About) -> Duration {
         let Latency { min, max, tail } = self.latency;
         let drawn = match tail {
-            Some((permille, length)) if self.latencies.below(now, 1_000) < u64::from(permille) => {
-                length
-            }
-            _ => self.latencies.between(now, min, max),
+            Some((permille, length)) if self.lots.is_slow(now, about, permille) => length,
+            _ => self.lots.latency(now, about, min, max),
         };
         drawn.max(Duration::from_micros(1)) + self.extra
     }
 
     /// How a message fares that leaves at `now`.
-    pub(super) fn transit(&mut self, now: Instant) -> Transit {
-        let delay = self.delay(now);
+    pub(super) fn transit(&mut self, now: Instant, about: About) -> Transit {
+        let delay = self.delay(now, about);
         if self.drop_permille == 0 {
             return Transit::Arrives(delay);
         }
-        let lost = (0..TRIES)
-            .take_while(|_| self.losses.below(now, 1_000) < u64::from(self.drop_permille))
-            .count();
+        let lost =
+            (0..TRIES).take_while(|_| self.lots.is_lost(now, about, self.drop_permille)).count();
         match lost as u32 {
             TRIES => Transit::Lost,
             lost => Transit::Arrives(delay + RETRANSMISSION * ((1 << lost) - 1)),
@@ -108,8 +114,8 @@ impl Link {
     }
 
     /// Whether a message in flight was delivered before its connection broke at `now`.
-    pub(super) fn coin(&mut self, now: Instant) -> bool {
-        self.coins.below(now, 2) == 1
+    pub(super) fn coin(&mut self, now: Instant, about: About) -> bool {
+        self.lots.coin(now, about)
     }
 
     /// Ends all faults.
@@ -193,6 +199,8 @@ pub(super) struct Lane {
     pub(super) stuck: VecDeque<Key>,
     /// When the sender gives up a message whose every try gets lost; `NEVER` if there is none.
     pub(super) gives_up: Instant,
+    /// When the first byte left that a cut or a loss keeps from arriving; `NEVER` if there is none.
+    pub(super) unanswered: Instant,
     /// Something died in it, so nothing behind can arrive.
     pub(super) is_torn: bool,
 }
@@ -204,6 +212,7 @@ impl Lane {
             opens: Instant::ZERO,
             stuck: VecDeque::new(),
             gives_up: Instant::NEVER,
+            unanswered: Instant::NEVER,
             is_torn: false,
         }
     }
@@ -264,6 +273,23 @@ impl Conn {
         self.ends == [End::Open; 2] && !self.is_broken
     }
 
+    /// When `side`, whose bytes have stopped getting lost at `now`, sends again what was lost: at
+    /// the next of its tries, each twice as long after the one before. Now if nothing was lost.
+    pub(super) fn next_try(&self, side: Side, now: Instant) -> Instant {
+        let sent = self.lanes[side.other() as usize].unanswered;
+        if sent == Instant::NEVER {
+            return now;
+        }
+        let is_being_made = self.end(Side::Client) == End::Connecting;
+        let mut pause = if is_being_made { CONNECTING } else { RETRANSMISSION };
+        let mut next = sent + pause;
+        while next <= now {
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            next += pause;
+        }
+        next
+    }
+
     fn is_over(&self) -> bool {
         !self.ends.iter().any(|end| end.is_live())
     }
@@ -281,6 +307,7 @@ pub(super) struct Hold {
 /// All links and connections.
 #[derive(Clone, Debug)]
 pub(super) struct Network {
+    pub(super) retransmission: bool,
     directory: Directory,
     nodes: usize,
     links: Vec<Link>,
@@ -298,14 +325,15 @@ struct Client {
 }
 
 impl Network {
-    pub(super) fn new(seed: u64, config: NetConfig, nodes: &[NodeId]) -> Self {
+    pub(super) fn new(seed: u64, config: NetConfig, nodes: &[(NodeId, Name)]) -> Self {
         let links = nodes
             .iter()
             .flat_map(|from| nodes.iter().map(move |to| (*from, *to)))
-            .map(|(from, to)| Link::new(seed, config.latency, from, to))
+            .map(|((_, from), (_, to))| Link::new(seed, config.latency, from, to))
             .collect();
         Self {
-            directory: Directory::new(nodes),
+            retransmission: config.retransmission,
+            directory: Directory::new(&nodes.iter().map(|(id, _)| *id).collect::<Vec<_>>()),
             nodes: nodes.len(),
             links,
             clients: vec![Client::default(); nodes.len()],

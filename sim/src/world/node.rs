@@ -2,7 +2,7 @@
 
 use super::agenda::{Key, Slot};
 use super::panics::guarded;
-use kafkalab_core::chance::Draws;
+use kafkalab_core::chance::{Draws, DrawsAbout, Name};
 use kafkalab_core::engine::{Effects, Input, Process};
 use kafkalab_core::id::{Incarnation, NodeId, NodeKind};
 use kafkalab_core::time::{Clock, Duration, Instant, Timestamp};
@@ -12,8 +12,17 @@ use kafkalab_core::time::{Clock, Duration, Instant, Timestamp};
 pub struct NodeSetup<P: Process> {
     /// Which node.
     pub id: NodeId,
+    /// What the scenario calls it: its chance goes by this, not by its number.
+    pub name: Name,
     /// Its installation.
     pub spec: P::Spec,
+}
+
+impl<P: Process> NodeSetup<P> {
+    /// A node that is called by its id.
+    pub fn new(id: NodeId, spec: P::Spec) -> Self {
+        Self { id, name: Name::of_node(id), spec }
+    }
 }
 
 /// The disks of a run.
@@ -65,12 +74,11 @@ pub(super) struct Node<P: Process> {
     pub(super) flush_extra: Duration,
     flushed_at: Instant,
     flush_draws: Draws,
-    pub(super) power_draws: Draws,
+    pub(super) power_draws: DrawsAbout,
 }
 
 impl<P: Process> Node<P> {
     pub(super) fn new(seed: u64, setup: NodeSetup<P>) -> Self {
-        let actor = u64::from(setup.id.raw());
         Self {
             id: setup.id,
             life: Life::Down(P::blank_disk(&setup.spec)),
@@ -82,8 +90,8 @@ impl<P: Process> Node<P> {
             alarm: Instant::NEVER,
             flush_extra: Duration::ZERO,
             flushed_at: Instant::ZERO,
-            flush_draws: Draws::new(seed, "flush", actor),
-            power_draws: Draws::new(seed, "power", actor),
+            flush_draws: Draws::of(seed, "flush", setup.name),
+            power_draws: DrawsAbout::of(seed, "power", setup.name),
         }
     }
 

@@ -6,6 +6,7 @@
 
 use super::World;
 use super::agenda::{Key, Parcel, Slot, Source, What};
+use super::lots::About;
 use super::network::{End, GIVE_UP, Side, Transit};
 use super::report::{Death, Died, Letter, Sent, conn_code, letter, message_code};
 use kafkalab_core::engine::Process;
@@ -31,7 +32,7 @@ impl<P: Process> World<P> {
         }
         self.counters.connections += 1;
         let cause = Some(self.inputs);
-        match self.network.link(slot, server).transit(self.now) {
+        match self.network.link(slot, server).transit(self.now, About::Connecting) {
             Transit::Arrives(delay) => {
                 let attempt = Parcel::new(What::Attempt(id), cause);
                 self.post(id, Side::Server, self.now + delay, attempt);
@@ -76,13 +77,14 @@ impl<P: Process> World<P> {
         }
         let id = frame.conn;
         let link = self.network.link(slot, receiver);
+        let about = About::message(&frame);
         let mut parcel = Parcel::new(What::Message(frame), Some(self.inputs));
-        let delay = match link.transit(self.now) {
+        let delay = match link.transit(self.now, about) {
             Transit::Arrives(delay) => delay,
             Transit::Lost => {
                 parcel.is_lost = true;
                 self.expect_give_up(id, side);
-                self.network.link(slot, receiver).delay(self.now)
+                self.network.link(slot, receiver).delay(self.now, about)
             }
         };
         self.post(id, side.other(), self.now + delay, parcel);
@@ -102,7 +104,8 @@ impl<P: Process> World<P> {
     }
 
     /// Puts `parcel` on its way to `side`, due at `due` or behind what was sent before.
-    fn post(&mut self, id: ConnId, side: Side, due: Instant, parcel: Parcel) {
+    fn post(&mut self, id: ConnId, side: Side, due: Instant, mut parcel: Parcel) {
+        parcel.sent = self.now;
         let conn = self.network.conn(id).expect("a parcel travels on a connection");
         let due = conn.lane(side).queue(due);
         let (to, from) = (conn.slot(side), conn.slot(side.other()));
@@ -121,7 +124,7 @@ impl<P: Process> World<P> {
         let Some(conn) = self.network.conn(id) else { return };
         let (to, from) = (conn.slot(side), conn.slot(side.other()));
         if conn.end(side).is_live() {
-            let due = self.now + self.network.link(from, to).delay(self.now);
+            let due = self.now + self.network.link(from, to).delay(self.now, About::HangingUp);
             self.post(id, side, due, Parcel::new(What::Hangup(id), cause));
         }
     }
@@ -131,7 +134,9 @@ impl<P: Process> World<P> {
         let parcel = self.agenda.parcel(key).expect("a parcel is due");
         let Some((id, side)) = self.route(key, parcel) else { return false };
         let (is_message, is_lost) = (matches!(parcel.what, What::Message(_)), parcel.is_lost);
-        let is_barred = self.is_barred(key);
+        let sent = parcel.sent;
+        let is_cut = self.network.link(key.peer(), key.slot()).is_cut;
+        let is_barred = is_cut || self.is_held(key);
         let Some(conn) = self.network.conn(id) else { return false };
         let is_sender_dead = conn.end(side.other()).is_dead();
         let lane = conn.lane(side);
@@ -148,6 +153,9 @@ impl<P: Process> World<P> {
             lane.is_torn = true;
             self.discard(key, Death::StuckAtDeath);
         } else if waits {
+            if is_cut || never_arrives {
+                lane.unanswered = lane.unanswered.min(sent);
+            }
             lane.stuck.push_back(key);
         } else {
             return false;
@@ -155,12 +163,9 @@ impl<P: Process> World<P> {
         true
     }
 
-    /// Whether a cut or a hold is in the way of `key`.
-    fn is_barred(&mut self, key: Key) -> bool {
+    /// Whether a hold is in the way of `key`.
+    fn is_held(&self, key: Key) -> bool {
         let (from, to) = (key.peer(), key.slot());
-        if self.network.link(from, to).is_cut {
-            return true;
-        }
         match &self.agenda.parcel(key).expect("a parcel is due").what {
             What::Message(Frame { body, .. }) => {
                 self.network.is_held(body.api(), body.direction(), from, to)
@@ -183,16 +188,24 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// Lets what is stuck towards `side` go on, unless something else is in its way.
+    /// Lets what is stuck towards `side` go on, unless something else is in its way: at once if it
+    /// had been held before its receiver, with the next retransmission if it had been lost.
     pub(super) fn flow(&mut self, id: ConnId, side: Side) {
         let Some(conn) = self.network.conn(id) else { return };
         let lane = conn.lane(side);
         let Some(first) = lane.stuck.front().copied() else { return };
-        if lane.gives_up != Instant::NEVER || self.is_barred(first) {
+        let (from, to) = (first.peer(), first.slot());
+        let gives_up = lane.gives_up != Instant::NEVER;
+        if gives_up || self.network.link(from, to).is_cut || self.is_held(first) {
             return;
         }
-        let opens = self.now + self.network.link(first.peer(), first.slot()).delay(self.now);
-        let lane = self.network.conn(id).expect("it was there").lane(side);
+        let delay = self.network.link(from, to).delay(self.now, About::Repeating);
+        let (now, retransmits) = (self.now, self.network.retransmission);
+        let conn = self.network.conn(id).expect("it was there");
+        let leaves = if retransmits { conn.next_try(side.other(), now) } else { now };
+        let opens = leaves + delay;
+        let lane = conn.lane(side);
+        lane.unanswered = Instant::NEVER;
         lane.opens = opens;
         lane.queue(opens);
         for key in lane.stuck.drain(..) {
@@ -249,7 +262,7 @@ impl<P: Process> World<P> {
         let is_up = self.nodes[slot].is_up();
         let Some(conn) = self.network.conn(id) else { return };
         let client = conn.slot(Side::Client);
-        match self.network.link(slot, client).transit(self.now) {
+        match self.network.link(slot, client).transit(self.now, About::Connecting) {
             Transit::Arrives(delay) => {
                 let what = if is_up { What::Accepted(id) } else { What::Hangup(id) };
                 let end = if is_up { End::Open } else { End::Closed };
@@ -292,6 +305,7 @@ impl<P: Process> World<P> {
             let (to, from) = (conn.slot(side), conn.slot(side.other()));
             let lane = conn.lane(side);
             lane.gives_up = Instant::NEVER;
+            lane.unanswered = Instant::NEVER;
             let mut flying: Vec<Key> = std::mem::take(&mut lane.stuck).into();
             lane.latest = self.now;
             let is_cut = self.network.link(from, to).is_cut;
@@ -303,7 +317,8 @@ impl<P: Process> World<P> {
             }));
             let mut is_torn = is_cut;
             for key in flying {
-                is_torn = is_torn || !self.network.link(from, to).coin(self.now);
+                let about = About::what(&self.agenda.parcel(key).expect("it flies").what);
+                is_torn = is_torn || !self.network.link(from, to).coin(self.now, about);
                 if is_torn {
                     self.discard(key, Death::Broken);
                 } else {
@@ -312,7 +327,7 @@ impl<P: Process> World<P> {
                     self.agenda.put(key.due(due));
                 }
             }
-            let due = self.now + self.network.link(from, to).delay(self.now);
+            let due = self.now + self.network.link(from, to).delay(self.now, About::HangingUp);
             self.notice(id, side, due, None);
         }
     }
@@ -333,6 +348,9 @@ impl<P: Process> World<P> {
                     let parcel = self.agenda.parcel(*key).expect("what is stuck exists");
                     matches!(parcel.what, What::Hangup(_))
                 });
+            if goodbyes.is_empty() {
+                lane.unanswered = Instant::NEVER;
+            }
             lane.stuck = goodbyes;
             lane.is_torn |= !dying.is_empty();
             for key in dying {

@@ -21,7 +21,7 @@
 #[cfg(test)]
 mod tests;
 
-use crate::chance::Draws;
+use crate::chance::Chance;
 use crate::config::BrokerConfig;
 use crate::engine::Effects;
 use crate::epoch::{BrokerEpoch, Offset};
@@ -49,8 +49,8 @@ pub struct LifecycleSpec {
     pub controller: NodeId,
     /// Its intervals and time-outs.
     pub config: BrokerConfig,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// What the owner must act on.
@@ -91,6 +91,8 @@ pub struct Lifecycle {
     /// Something changed during a communication that the controller should hear of at once.
     next_is_immediate: bool,
     got_shutdown_answer: bool,
+    /// From its being unfenced to its next heartbeat.
+    first_interval: Duration,
     channel: Channel<()>,
     timers: Timers<Timer>,
 }
@@ -112,7 +114,10 @@ impl Lifecycle {
             // Of the network client between a node and its controller.
             reconnect: Backoff::fixed(Duration::from_millis(50)),
         };
-        let draws = Draws::new(spec.seed, "lifecycle reconnect", u64::from(spec.me.raw()));
+        let draws = spec.chance.draws("lifecycle reconnect");
+        let interval = spec.config.heartbeat_interval;
+        let first = spec.chance.first_run("heartbeat", spec.incarnation, now, interval);
+        let first_interval = first.since(now);
         let mut timers = Timers::default();
         timers.set(Timer::Communicate, now);
         timers.set(Timer::RegistrationTimeout, now + spec.config.initial_registration_timeout);
@@ -129,6 +134,7 @@ impl Lifecycle {
             under_way_until: None,
             next_is_immediate: false,
             got_shutdown_answer: false,
+            first_interval,
             channel: Channel::new(spec.controller, channel, draws),
             timers,
         }
@@ -275,12 +281,14 @@ impl Lifecycle {
                     LifecycleOutput::CaughtUp
                 })
             }
-            LifecycleState::Recovery => {
+            LifecycleState::Recovery if response.is_fenced => {
                 self.communicate_after(interval, now, false);
-                (!response.is_fenced).then(|| {
-                    self.enter(LifecycleState::Running, fx);
-                    LifecycleOutput::Unfenced
-                })
+                None
+            }
+            LifecycleState::Recovery => {
+                self.communicate_after(self.first_interval, now, false);
+                self.enter(LifecycleState::Running, fx);
+                Some(LifecycleOutput::Unfenced)
             }
             LifecycleState::Running => {
                 self.communicate_after(interval, now, false);

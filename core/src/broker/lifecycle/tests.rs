@@ -1,10 +1,13 @@
 //! A broker's life, one answer of its controller after the other.
 
 use super::*;
+use crate::chance::Chance;
 use crate::engine::Effect;
 use crate::protocol::{Body, Request};
 
 const ME: NodeId = NodeId::broker(1);
+/// Not the first: its heartbeats have no drawn phase.
+const LIFE: Incarnation = Incarnation(1);
 
 fn at(millis: u64) -> Instant {
     Instant::ZERO + Duration::from_millis(millis)
@@ -23,11 +26,11 @@ impl Driver {
     fn new() -> Self {
         let spec = LifecycleSpec {
             me: ME,
-            incarnation: Incarnation(0),
+            incarnation: LIFE,
             previous_broker_epoch: None,
             controller: NodeId::controller(1),
             config: BrokerConfig::default(),
-            seed: 1,
+            chance: Chance::of_node(1, ME),
         };
         let mut fx = Effects::default();
         let lifecycle = Lifecycle::boot(&spec, at(0), &mut fx);

@@ -10,7 +10,7 @@
 use super::application::Application;
 use super::fetcher::{Delivery, FetchBuffer, Refused};
 use super::subscription::{FetchState, Subscription};
-use crate::chance::Draws;
+use crate::chance::{Chance, DrawsAbout};
 use crate::client::metadata::Metadata;
 use crate::client::network::{Disconnect, Network, NetworkConfig};
 use crate::config::{ConsumerConfig, OffsetReset};
@@ -43,8 +43,8 @@ pub struct ConsumerSpec {
     pub config: ConsumerConfig,
     /// When its application begins to poll. Positions are found from boot on.
     pub start: Instant,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// What a request in flight was about.
@@ -427,11 +427,11 @@ impl Process for ConsumerNode {
         };
         let retry = Backoff { initial: config.retry_backoff, max: config.retry_backoff_max };
         let topics: BTreeSet<TopicId> = spec.assign.iter().map(|tp| tp.topic).collect();
-        let draws = Draws::new(spec.seed, "metadata refresh", u64::from(spec.me.raw()));
+        let draws = spec.chance.draws("metadata refresh");
         let mut consumer = Self {
             process: spec.process,
             start: spec.start,
-            network: Network::new(spec.me, life, network, spec.seed),
+            network: Network::new(spec.me, life, network, &spec.chance),
             metadata: Metadata::new(
                 topics.into_iter().collect(),
                 spec.bootstrap.clone(),
@@ -477,5 +477,5 @@ impl Process for ConsumerNode {
 
     fn into_disk(self) {}
 
-    fn lose_unflushed((): &mut (), _: Instant, _: &mut Draws) {}
+    fn lose_unflushed((): &mut (), _: &ConsumerSpec, _: Instant, _: &mut DrawsAbout) {}
 }

@@ -3,6 +3,7 @@
 use super::fetcher::{Delivery, FetchBuffer};
 use super::subscription::Subscription;
 use super::{ConsumerNode, ConsumerSpec, FetchState};
+use crate::chance::Chance;
 use crate::client::testing::{Bench, Pending, ms, tp};
 use crate::config::{ConsumerConfig, OffsetReset};
 use crate::engine::Process;
@@ -29,7 +30,7 @@ fn spec(partitions: u32) -> ConsumerSpec {
         process: Duration::ZERO,
         config: ConsumerConfig::default(),
         start: START,
-        seed: 7,
+        chance: Chance::of_node(7, NodeId::client(1)),
     }
 }
 

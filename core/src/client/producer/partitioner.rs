@@ -90,13 +90,13 @@ impl StickyPartitioner {
 
     /// Any partition with a leader; if there is none, any.
     fn choose(&mut self, now: Instant, metadata: &Metadata) -> u32 {
-        let available: Vec<u32> = metadata.available(self.topic).collect();
+        let mut available: Vec<u32> = metadata.available(self.topic).collect();
         if available.is_empty() {
             let count = metadata.partition_count(self.topic).expect("metadata comes before a send");
-            self.draws.below(now, u64::from(count)) as u32
-        } else {
-            available[self.draws.below(now, available.len() as u64) as usize]
+            available = (0..count).collect();
         }
+        let place = self.draws.one_of(now, available.iter().map(|n| u64::from(*n)));
+        available[place.expect("a topic has at least one partition")]
     }
 }
 

@@ -13,7 +13,7 @@ use super::batch::NewRecord;
 use super::partitioner::{StickyPartitioner, partition_for_key};
 use super::sender::Sender;
 use super::workload::{Application, ProducerDisk, Workload};
-use crate::chance::Draws;
+use crate::chance::{Chance, DrawsAbout};
 use crate::config::ProducerConfig;
 use crate::engine::{Command, Effects, HaltReason, Input, Process};
 use crate::error_code::ErrorCode;
@@ -36,8 +36,8 @@ pub struct ProducerSpec {
     pub config: ProducerConfig,
     /// When its application starts. The producer inside is set up from boot on.
     pub start: Instant,
-    /// The seed of the run.
-    pub seed: u64,
+    /// What is random about it.
+    pub chance: Chance,
 }
 
 /// A producer and its application.
@@ -217,7 +217,7 @@ impl Process for ProducerNode {
         clock: Clock,
         fx: &mut Effects,
     ) -> Self {
-        let draws = Draws::new(spec.seed, "sticky partition", u64::from(spec.me.raw()));
+        let draws = spec.chance.draws("sticky partition");
         let batch_size = spec.config.batch_size.max(1);
         let mut producer = Self {
             topic: spec.topic,
@@ -256,7 +256,7 @@ impl Process for ProducerNode {
         self.application.into_disk()
     }
 
-    fn lose_unflushed(_: &mut ProducerDisk, _: Instant, _: &mut Draws) {
+    fn lose_unflushed(_: &mut ProducerDisk, _: &ProducerSpec, _: Instant, _: &mut DrawsAbout) {
         // The application's notes are kept as a database keeps them: flushed before they count.
     }
 }

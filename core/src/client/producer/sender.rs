@@ -18,7 +18,7 @@ use super::accumulator::Accumulator;
 use super::batch::{BatchId, ProducerBatch, leaves_doubt};
 use super::idempotence::Idempotence;
 use super::producer::ProducerSpec;
-use crate::chance::Draws;
+use crate::chance::{DrawsAbout, Name};
 use crate::client::metadata::Metadata;
 use crate::client::network::{Disconnect, Network, NetworkConfig};
 use crate::config::{Acks, ProducerConfig};
@@ -68,7 +68,7 @@ pub(super) struct Sender {
     pub(super) accumulator: Accumulator,
     pub(super) idempotence: Option<Idempotence>,
     id_request: IdRequest,
-    draws: Draws,
+    retry_draws: DrawsAbout,
     /// Records whose outcome became known and was not yet told to the application.
     finished: Vec<u32>,
 }
@@ -85,21 +85,20 @@ impl Sender {
             request_timeout: config.request_timeout,
             reconnect,
         };
-        let draws = |purpose| Draws::new(spec.seed, purpose, u64::from(spec.me.raw()));
         let (topics, bootstrap) = (vec![spec.topic], spec.bootstrap.clone());
         Self {
-            network: Network::new(spec.me, life, network, spec.seed),
+            network: Network::new(spec.me, life, network, &spec.chance),
             metadata: Metadata::new(
                 topics,
                 bootstrap,
                 config.metadata_max_age,
                 retry,
-                draws("metadata refresh"),
+                spec.chance.draws("metadata refresh"),
             ),
             accumulator: Accumulator::new(&config),
             idempotence: config.is_idempotent().then(Idempotence::default),
             id_request: IdRequest::NotBefore(Instant::ZERO),
-            draws: draws("produce retry"),
+            retry_draws: spec.chance.draws_about("produce retry"),
             finished: Vec::new(),
             config,
         }
@@ -356,7 +355,10 @@ impl Sender {
         if in_time && retries_left && is_retriable {
             let retry =
                 Backoff { initial: self.config.retry_backoff, max: self.config.retry_backoff_max };
-            let until = now + retry.pause(failures, now, &mut self.draws);
+            let partition = const { Name::of("partition") }.numbered(sent.tp.partition);
+            let pause = retry
+                .pause(failures, |min, max| self.retry_draws.between(now, partition, min, max));
+            let until = now + pause;
             self.accumulator.reenqueue(sent.id, self.idempotence.is_some(), until);
             let body = Arc::clone(&sent.body);
             fx.note(ClientEvent::BatchRetried { tp: sent.tp, body, error });

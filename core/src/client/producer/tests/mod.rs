@@ -6,6 +6,7 @@ mod scripts;
 
 use super::idempotence::Idempotence;
 use super::{ProducerNode, ProducerSpec, Resume, Workload};
+use crate::chance::Chance;
 use crate::client::testing::{Bench, Pending, TOPIC, ms};
 use crate::config::{Acks, ProducerConfig};
 use crate::engine::{Command, Input, Process};
@@ -35,7 +36,7 @@ fn spec(records: u32) -> ProducerSpec {
         },
         config: ProducerConfig { linger: Duration::ZERO, ..ProducerConfig::default() },
         start: START,
-        seed: 7,
+        chance: Chance::of_node(7, NodeId::client(1)),
     }
 }
 
