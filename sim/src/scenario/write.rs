@@ -285,6 +285,29 @@ mod tests {
     }
 
     #[test]
+    fn how_the_world_behaves_is_written_where_it_is_not_the_default() {
+        let read = |text: &str| {
+            let loaded = load("world", text.as_bytes(), &LoadOptions::default());
+            let loaded = loaded.unwrap_or_else(|mistakes| panic!("{text}\n{mistakes:#?}"));
+            loaded.scenario.variants[0].plan.clone()
+        };
+        let head = "format = 1\nid = \"world\"\ntitle = \"world\"\n[cluster]\nbrokers = 1\n";
+        let plain = read(head);
+        assert_eq!(plain.cluster.metadata_apply, BrokerSpec::METADATA_APPLY);
+        let written = to_toml(&plain, "world", "world");
+        assert!(!written.contains("metadata-apply") && !written.contains("retransmission"));
+        for (apply, min, max) in [("70ms", 70_000, 70_000), ("2ms..90ms", 2_000, 90_000)] {
+            let rest = "[net]\nretransmission = \"off\"\n";
+            let plan = read(&format!("{head}metadata-apply = \"{apply}\"\n{rest}"));
+            let Span { min: shortest, max: longest } = plan.cluster.metadata_apply;
+            assert_eq!((shortest.as_micros(), longest.as_micros()), (min, max));
+            assert!(!plan.net.retransmission);
+            let again = read(&to_toml(&plan, "world", "world"));
+            assert_eq!((again.cluster, again.net), (plan.cluster, plan.net));
+        }
+    }
+
+    #[test]
     fn any_text_survives_its_quotes() {
         assert_eq!(quoted("say \"a\\b\"\n\u{7}"), "\"say \\\"a\\\\b\\\"\\n\\u0007\"");
     }

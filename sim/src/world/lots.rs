@@ -15,8 +15,6 @@ pub(super) enum About {
     Connecting,
     /// The end of a connection.
     HangingUp,
-    /// What was stuck goes on.
-    Repeating,
     /// A message of this kind.
     Message(ApiKey, Direction),
 }
@@ -42,7 +40,6 @@ impl About {
         match self {
             Self::Connecting => const { Name::of("connecting") },
             Self::HangingUp => const { Name::of("hanging up") },
-            Self::Repeating => const { Name::of("repeating") },
             Self::Message(api, Direction::Response) => {
                 Self::Message(api, Direction::Request).name().and(const { Name::of("response") })
             }

@@ -201,6 +201,8 @@ pub(super) struct Lane {
     pub(super) gives_up: Instant,
     /// When the first byte left that a cut or a loss keeps from arriving; `NEVER` if there is none.
     pub(super) unanswered: Instant,
+    /// When its sender sends again what had been lost; in the past if nothing has to be.
+    pub(super) repeats: Instant,
     /// Something died in it, so nothing behind can arrive.
     pub(super) is_torn: bool,
 }
@@ -213,6 +215,7 @@ impl Lane {
             stuck: VecDeque::new(),
             gives_up: Instant::NEVER,
             unanswered: Instant::NEVER,
+            repeats: Instant::ZERO,
             is_torn: false,
         }
     }

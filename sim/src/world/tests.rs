@@ -361,6 +361,25 @@ fn after_a_heal_the_next_attempt_to_connect_gets_through() {
     assert_eq!(arrivals(Connect(2, B1), &heals, true), expected);
 }
 
+/// A process leaves its bytes to its machine, which goes on trying; a machine without power does not.
+#[test]
+fn what_waits_for_its_retransmission_survives_a_kill_and_not_a_loss_of_power() {
+    let arrived = |end: fn(&mut World<Toy>, NodeId) -> bool| {
+        let mut world = world(&[(0, Connect(1, B1)), (5, ProducerId(1, 1))]);
+        until(&mut world, 5);
+        world.cut(C1, B1);
+        until(&mut world, 100);
+        world.heal();
+        until(&mut world, 150);
+        assert!(end(&mut world, C1));
+        until(&mut world, 1_000);
+        log(&world, B1).first().map(|line| (*line).to_owned())
+    };
+    let at = |millis: u64| Some(format!("{millis}ms InitProducerId? 1"));
+    assert_eq!(arrived(World::kill), at(206));
+    assert_eq!(arrived(World::power), None);
+}
+
 /// A second cut finds the sender where the first one left it.
 #[test]
 fn a_new_cut_before_the_next_try_goes_on_with_the_old_schedule() {

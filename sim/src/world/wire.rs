@@ -199,12 +199,14 @@ impl<P: Process> World<P> {
         if gives_up || self.network.link(from, to).is_cut || self.is_held(first) {
             return;
         }
-        let delay = self.network.link(from, to).delay(self.now, About::Repeating);
+        let about = About::what(&self.agenda.parcel(first).expect("what is stuck exists").what);
+        let delay = self.network.link(from, to).delay(self.now, about);
         let (now, retransmits) = (self.now, self.network.retransmission);
         let conn = self.network.conn(id).expect("it was there");
         let leaves = if retransmits { conn.next_try(side.other(), now) } else { now };
         let opens = leaves + delay;
         let lane = conn.lane(side);
+        lane.repeats = leaves;
         lane.unanswered = Instant::NEVER;
         lane.opens = opens;
         lane.queue(opens);
@@ -335,6 +337,7 @@ impl<P: Process> World<P> {
     /// The life at `slot` ends; `end` says whether the machine still tells its peers.
     pub(super) fn disconnect(&mut self, slot: Slot, end: End) {
         assert!(end.is_dead(), "a life ends dead");
+        let now = self.now;
         for id in self.network.find(|conn| conn.side_of(slot).is_some()) {
             let Some((side, conn)) = self.network.held_by(slot, id) else { continue };
             let was = conn.end(side);
@@ -352,7 +355,8 @@ impl<P: Process> World<P> {
                 lane.unanswered = Instant::NEVER;
             }
             lane.stuck = goodbyes;
-            lane.is_torn |= !dying.is_empty();
+            let is_unsent = end == End::Vanished && lane.repeats > now;
+            lane.is_torn |= !dying.is_empty() || is_unsent;
             for key in dying {
                 self.discard(key, Death::StuckAtDeath);
             }
