@@ -161,7 +161,7 @@ impl Lab {
         let look = Look::at(&self.world);
         self.ledger.close(self.world.now(), look, &self.committed);
         if self.checks_on {
-            self.checks.audit(look, &self.committed);
+            self.checks.close(look, &self.committed);
         }
         self.end = Some(end);
     }

@@ -63,9 +63,10 @@ fn commits_against<'a, V: Cluster<'a>>(
     (node, replica): (NodeId, &Partition),
     out: &mut Verdicts,
 ) {
-    out.report(case.moment, Finding::violation("INV-15", node, ghost.tp), || {
-        let log = replica.log();
-        let shared = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
+    let (tp, log) = (ghost.tp, replica.log());
+    let shared = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
+    let range = (tp, shared, log.high_watermark());
+    out.report_loss(case.moment, Finding::violation("INV-15", node, tp), range, || {
         format!(
             "{node}, leader of the old epoch {:?}, has committed up to {} what differs from offset \
              {shared} on from what was committed in epoch {:?}",
@@ -94,6 +95,33 @@ pub(super) fn leader_is_complete<'a, V: Cluster<'a>>(
     }
 }
 
+/// INV-15 at the end of a run, of a leader that does not lead yet: the controller elected it in the
+/// life that runs, and it has not heard of it. Nothing is settled, since its log may still change.
+pub(super) fn elected_is_complete<'a, V: Cluster<'a>>(
+    ghost: &Ghost,
+    case: &Case<'a, V>,
+    out: &mut Verdicts,
+) {
+    let (tp, to) = (ghost.tp, ghost.committed_end());
+    let Some(record) = case.record(tp) else { return };
+    let Some(node) = record.leader.filter(|node| case.is_registered_life(*node)) else { return };
+    let log = case.view.log(tp, node);
+    if case.leader(tp).is_some() || ghost.holds(log, to) {
+        return;
+    }
+    let shared = log.zip(ghost.committed_log()).map(|(log, known)| common_end(log, known));
+    let (from, epoch) = (shared.unwrap_or_default().min(to), record.leader_epoch);
+    let excuse = excuses::classify(ghost, from, to, Some((node, epoch)));
+    let finding = Finding { class: excuse.class, ..Finding::violation("INV-15", node, tp) };
+    out.report_loss(case.moment, finding, (tp, from, to), || {
+        format!(
+            "{node} is elected in epoch {epoch}, has not heard of it, and lacks the committed entries \
+             from offset {from} to {to}: {}",
+            excuse.rule
+        )
+    });
+}
+
 /// The leader of `epoch` lacks committed entries: says so, says why, and takes its log for the truth.
 fn lose<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
@@ -109,7 +137,7 @@ fn lose<'a, V: Cluster<'a>>(
     let finding =
         |property| Finding { class: excuse.class, ..Finding::violation(property, node, ghost.tp) };
     let (lost, acked) = (to.distance_from(from), ghost.acked_in(from, to));
-    out.report(case.moment, finding("INV-15"), || {
+    out.report_loss(case.moment, finding("INV-15"), (ghost.tp, from, to), || {
         format!(
             "{node} leads in epoch {epoch} without {lost} committed entries from offset {from} to \
              {to}, {acked} of them acknowledged with acks=all: {}",
@@ -175,13 +203,14 @@ pub(super) fn on_truncated<'a, V: Cluster<'a>>(
 /// INV-16: every record acknowledged with acks=all is in the log of some replica, live or on a disk
 /// that can be restarted from.
 ///
-/// Fails only if all who held it lost their disks.
+/// Fails only if all who held it lost their disks. What is gone stays acknowledged: the next leader
+/// lacks it, and INV-15 says so of the same records.
 pub(super) fn acked_is_somewhere<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
     case: &Case<'a, V>,
     out: &mut Verdicts,
 ) {
-    let (tp, end) = (ghost.tp, ghost.acked_end());
+    let (tp, end) = (ghost.tp, ghost.acked_end().min(ghost.gone_from));
     if end == Offset::ZERO {
         return;
     }
@@ -196,7 +225,7 @@ pub(super) fn acked_is_somewhere<'a, V: Cluster<'a>>(
     if kept < end && lost > 0 {
         let excuse = excuses::classify(ghost, kept, end, None);
         let finding = Finding { property: "INV-16", class: excuse.class, node: None, tp: Some(tp) };
-        out.report(case.moment, finding, || {
+        out.report_loss(case.moment, finding, (tp, kept, end), || {
             format!(
                 "{lost} records acknowledged with acks=all, from offset {kept} to {end}, are in no \
                  replica's log and on no disk: {}",
@@ -204,7 +233,7 @@ pub(super) fn acked_is_somewhere<'a, V: Cluster<'a>>(
             )
         });
     }
-    ghost.forget_acked(kept);
+    ghost.gone_from = kept;
 }
 
 /// INV-18: success with acks=all is told only for what is committed: it is below the high watermark
@@ -226,7 +255,8 @@ pub(super) fn on_acknowledged<'a, V: Cluster<'a>>(
         let min_isr = case.image.min_insync_replicas(tp);
         let maximal = PendingIsr::maximal(leadership.pending, leadership.isr);
         if watermark < end || (maximal.len() < min_isr && ghost.wide_end < end) {
-            out.report(case.moment, Finding::violation("INV-18", node, tp), || {
+            let finding = Finding::violation("INV-18", node, tp);
+            out.report_loss(case.moment, finding, (tp, base, end), || {
                 format!(
                     "{node} acknowledged offsets {base} to {end} with its high watermark at \
                      {watermark} and {maximal} as its maximal ISR, of at least {min_isr}"
@@ -244,7 +274,7 @@ pub(super) fn on_acknowledged<'a, V: Cluster<'a>>(
     let epoch = replica.and_then(Partition::leader_epoch);
     let excuse = epoch.and_then(|epoch| excuses::of_epoch(ghost, epoch)).unwrap_or(Excuse::NONE);
     let finding = Finding { class: excuse.class, ..Finding::violation("INV-18", node, tp) };
-    out.report(case.moment, finding, || {
+    out.report_loss(case.moment, finding, (tp, base, end), || {
         let why = if excuse.class == Class::Violation { "" } else { excuse.rule };
         format!(
             "{node} acknowledged offsets {base} to {end}, which are not committed (to {}): {why}",

@@ -73,6 +73,8 @@ pub(super) struct Ghost {
     holders: Vec<(Offset, BrokerSet)>,
     /// G-3 in runs: what was acknowledged with acks=all, by offset.
     acked: Vec<(Offset, Offset)>,
+    /// From here on no replica and no disk has what was acknowledged, and INV-16 has said so.
+    pub(super) gone_from: Offset,
     /// Up to here the maximal ISR had min.insync.replicas when the watermark passed (INV-18).
     pub(super) wide_end: Offset,
     /// G-4: the end of what consumers were given.
@@ -139,6 +141,7 @@ impl Ghost {
             committed_end: Offset::ZERO,
             holders: Vec::new(),
             acked: Vec::new(),
+            gone_from: Offset(u64::MAX),
             wide_end: Offset::ZERO,
             consumed_end: Offset::ZERO,
             last_record: None,
@@ -275,6 +278,7 @@ impl Ghost {
             *run_end = end.min(*run_end);
         }
         self.forget_acked(end);
+        self.gone_from = Offset(u64::MAX);
         self.consumed_end = self.consumed_end.min(end);
         self.wide_end = self.wide_end.min(end);
         self.unsettled =
@@ -325,7 +329,7 @@ impl Ghost {
     }
 
     /// Acknowledgements at or above `end` were judged.
-    pub(super) fn forget_acked(&mut self, end: Offset) {
+    fn forget_acked(&mut self, end: Offset) {
         self.acked.retain(|(start, _)| *start < end);
         if let Some((_, last_end)) = self.acked.last_mut() {
             *last_end = end.min(*last_end);

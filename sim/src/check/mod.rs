@@ -37,7 +37,7 @@ mod tests;
 mod verdicts;
 mod wake;
 
-pub use verdicts::{Class, Violation};
+pub use verdicts::{Class, NamedLoss, Violation};
 
 use crate::look::{Committed, Look};
 use crate::world::{Step, StepKind};
@@ -126,6 +126,15 @@ impl Checks {
         }
     }
 
+    /// Looks at everything for the last time, when a run has ended.
+    pub fn close(&mut self, look: Look<'_>, committed: &Committed) {
+        self.audit(look, committed);
+        let case = now(look, committed);
+        for ghost in self.ghosts.iter().flatten() {
+            durability::elected_is_complete(ghost, &case, &mut self.verdicts);
+        }
+    }
+
     /// Enters what the world just did, between two inputs, to machines: what is missing from their
     /// disks (power that failed, a disk replaced) excuses losses later. A kill takes nothing.
     pub fn on_fault(&mut self, look: Look<'_>, committed: &Committed) {
@@ -135,6 +144,12 @@ impl Checks {
     /// What was found so far, in order; each kind of finding once per class and partition.
     pub fn violations(&self) -> &[Violation] {
         self.verdicts.list()
+    }
+
+    /// Which entries INV-15, INV-16 and INV-18 named, in the order in which they did: every finding,
+    /// also where [`violations`](Self::violations) counts it as a repeat of another.
+    pub fn named_losses(&self) -> impl Iterator<Item = NamedLoss> {
+        self.verdicts.losses().iter().copied()
     }
 
     /// Whether the invariant of this name was broken, in whatever class.

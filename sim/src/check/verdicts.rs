@@ -1,6 +1,8 @@
-//! What was found: violations with their class, each kept in full once.
+//! What was found: violations with their class, each kept in full once, and every loss that one of
+//! them named.
 
 use super::cluster::Moment;
+use kafkalab_core::epoch::Offset;
 use kafkalab_core::id::{InputNo, NodeId, TopicPartition};
 use kafkalab_core::time::Instant;
 use std::fmt;
@@ -48,6 +50,30 @@ pub struct Violation {
     pub repeats: u64,
 }
 
+/// Entries that INV-15, INV-16 or INV-18 named: a leader lacks them, no disk has them, or success was
+/// told for them without their being committed. Findings that follow each other without a gap, by
+/// the same rule and in the same class, are one.
+///
+/// At the end of a run these are the only places at which a record acknowledged with acks=all can
+/// have been lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NamedLoss {
+    /// `INV-15`, `INV-16` or `INV-18`.
+    pub property: &'static str,
+    /// How it is to be taken.
+    pub class: Class,
+    /// Which partition.
+    pub tp: TopicPartition,
+    /// The first offset.
+    pub from: Offset,
+    /// The offset after the last one.
+    pub to: Offset,
+    /// When the first of them was named.
+    pub at: Instant,
+    /// After which input.
+    pub input: InputNo,
+}
+
 /// What a rule found, without its words.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Finding {
@@ -72,11 +98,41 @@ impl Finding {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Verdicts {
     list: Vec<Violation>,
+    losses: Vec<NamedLoss>,
 }
 
 impl Verdicts {
     pub(super) fn list(&self) -> &[Violation] {
         &self.list
+    }
+
+    pub(super) fn losses(&self) -> &[NamedLoss] {
+        &self.losses
+    }
+
+    /// Adds `finding` about the entries of `from..to` of `tp`.
+    pub(super) fn report_loss(
+        &mut self,
+        moment: Moment,
+        finding: Finding,
+        (tp, from, to): (TopicPartition, Offset, Offset),
+        text: impl FnOnce() -> String,
+    ) {
+        let Finding { property, class, .. } = finding;
+        match self.losses.last_mut() {
+            Some(last)
+                if (last.property, last.class, last.tp) == (property, class, tp)
+                    && last.from <= from
+                    && from <= last.to =>
+            {
+                last.to = last.to.max(to);
+            }
+            Some(_) | None => {
+                let Moment { at, input } = moment;
+                self.losses.push(NamedLoss { property, class, tp, from, to, at, input });
+            }
+        }
+        self.report(moment, finding, text);
     }
 
     /// Adds `finding`; its words are only made if it is the first of its kind.

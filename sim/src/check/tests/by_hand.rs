@@ -212,6 +212,20 @@ impl Bench {
         assert_eq!(names, properties, "{found:#?}");
     }
 
+    /// The world did something to disks.
+    fn disks_changed(&mut self) {
+        let image = self.image();
+        let case = Case { view: &self.machines, image: &image, moment: Moment::default() };
+        self.checks.compare_disks(&case);
+    }
+
+    #[track_caller]
+    fn expect_named(&self, losses: &[(&str, u64, u64)]) {
+        let named = self.checks.named_losses();
+        let named: Vec<_> = named.map(|one| (one.property, one.from.0, one.to.0)).collect();
+        assert_eq!(named, losses);
+    }
+
     #[track_caller]
     fn expect_class(&self, class: Class) {
         let found = self.checks.violations();
@@ -361,11 +375,39 @@ fn inv_15_an_unclean_election_excuses() {
 fn inv_16_what_every_disk_lost() {
     let mut bench = Bench::with_one_committed();
     bench.machines.0.clear();
-    let image = bench.image();
-    let case = Case { view: &bench.machines, image: &image, moment: Moment::default() };
-    bench.checks.compare_disks(&case);
+    bench.disks_changed();
     bench.expect(&["INV-16"]);
     bench.expect_class(Class::Expected);
+}
+
+/// What INV-16 said is gone is what the next leader lacks: the same records, acknowledged as before.
+#[test]
+fn inv_15_and_inv_16_name_the_same_acknowledged_records() {
+    let mut bench = Bench::with_one_committed();
+    bench.machines.0.clear();
+    bench.disks_changed();
+    bench.disks_changed();
+    for number in 1..=3 {
+        let replica = Partition::new(TP, b(number), PartitionLog::default());
+        bench.machines.0.insert(b(number), replica);
+    }
+    bench.elect(2, &[2], false);
+    bench.expect(&["INV-16", "INV-15"]);
+    assert!(bench.checks.violations().iter().all(|found| found.repeats == 0));
+    assert!(bench.checks.violations()[1].text.contains("1 of them acknowledged"));
+    bench.expect_named(&[("INV-16", 0, 1), ("INV-15", 0, 1)]);
+}
+
+/// Each loss is named, also where the verdicts fold it into an earlier one of its kind.
+#[test]
+fn every_loss_is_named() {
+    let mut bench = Bench::with_one_committed();
+    for offset in [1, 2, 4] {
+        bench.lead(1, offset);
+        bench.answer(u64::from(offset), offset);
+    }
+    assert_eq!(bench.checks.violations().iter().filter(|v| v.property == "INV-18").count(), 1);
+    bench.expect_named(&[("INV-18", 1, 3), ("INV-18", 4, 5)]);
 }
 
 #[test]
