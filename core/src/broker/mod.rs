@@ -37,7 +37,9 @@ use crate::event::LifecycleState;
 use crate::id::{ConnId, CorrelationId, Incarnation, NodeId, TopicPartition};
 use crate::log::ReplicaFiles;
 use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
-use crate::protocol::{Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response};
+use crate::protocol::{
+    AlterPartitionItem, Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response,
+};
 use crate::raft::{MetadataLogDisk, Observer, ObserverSpec, VoterSet};
 use crate::replica::FollowerUpdate;
 use crate::time::{Clock, Duration, Instant, Span};
@@ -193,6 +195,11 @@ impl Broker {
     /// The fetchers, by leader.
     pub fn fetchers(&self) -> &[Fetcher] {
         &self.fetchers
+    }
+
+    /// The ISR change of `tp` that is queued or in flight to the controller.
+    pub fn proposal(&self, tp: TopicPartition) -> Option<&AlterPartitionItem> {
+        self.alter.pending(tp)
     }
 
     /// Whether an ISR change of its waits to be decided.

@@ -5,7 +5,9 @@
 
 use crate::epoch::{LeaderEpoch, Offset};
 
-/// The epochs of one replica, oldest first, strictly increasing in epoch and in start offset.
+/// The epochs of one replica, oldest first, strictly increasing in epoch and in start offset, also
+/// where those of the batches are not: a follower that compares nothing (`fetch.divergence_check`
+/// off) may copy an older epoch after a newer one, and the cache keeps what came last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeaderEpochCache {
     entries: Vec<(LeaderEpoch, Offset)>,
@@ -31,13 +33,15 @@ impl LeaderEpochCache {
         &self.entries
     }
 
-    /// `epoch` starts at `start`: trailing entries that contradict it go first (L-11). An epoch
-    /// that is already the newest keeps its start.
+    /// `epoch` starts at `start`: trailing entries that contradict it, of a later epoch or a later
+    /// start, go first (L-11). An epoch that is already the newest keeps its start, unless this one
+    /// is earlier (`LeaderEpochFileCache.assign`).
     pub fn assign(&mut self, epoch: LeaderEpoch, start: Offset) {
-        if self.latest() == Some(epoch) {
+        let newest = self.entries.last();
+        if newest.is_some_and(|(e, s)| *e == epoch && *s <= start) {
             return;
         }
-        self.entries.retain(|(e, s)| *e < epoch && *s < start);
+        while self.entries.pop_if(|(e, s)| *e >= epoch || *s >= start).is_some() {}
         self.entries.push((epoch, start));
     }
 
@@ -95,6 +99,18 @@ mod tests {
         assert_eq!(epochs, cache(&[(1, 0), (4, 10)]));
         epochs.assign(LeaderEpoch(4), Offset(99));
         assert_eq!(epochs, cache(&[(1, 0), (4, 10)]), "the newest keeps its start");
+        epochs.assign(LeaderEpoch(4), Offset(7));
+        assert_eq!(epochs, cache(&[(1, 0), (4, 7)]), "an earlier start is taken");
+    }
+
+    #[test]
+    fn an_older_epoch_at_the_end_removes_the_newer_ones() {
+        let mut epochs = cache(&[(0, 0), (1, 9), (2, 10)]);
+        epochs.assign(LeaderEpoch(0), Offset(11));
+        assert_eq!(epochs, cache(&[(0, 11)]));
+        let mut epochs = cache(&[(0, 0), (2, 9), (3, 10)]);
+        epochs.assign(LeaderEpoch(1), Offset(11));
+        assert_eq!(epochs, cache(&[(0, 0), (1, 11)]));
     }
 
     #[test]

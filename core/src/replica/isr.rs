@@ -92,6 +92,12 @@ impl PendingIsr {
     pub fn maximal(pending: Option<Self>, committed: BrokerSet) -> BrokerSet {
         pending.map_or(committed, |pending| committed.union(pending.proposed))
     }
+
+    /// What a leader counts that takes its proposal for granted (`isr.maximal` off): the leaver of a
+    /// pending shrink no longer, the newcomer of a pending expansion not yet.
+    pub fn minimal(pending: Option<Self>, committed: BrokerSet) -> BrokerSet {
+        pending.map_or(committed, |pending| committed.intersection(pending.proposed))
+    }
 }
 
 #[cfg(test)]
@@ -140,5 +146,8 @@ mod tests {
         assert_eq!(PendingIsr::maximal(expand, committed), brokers(&[1, 2, 3]));
         assert_eq!(PendingIsr::maximal(shrink, committed), committed);
         assert_eq!(PendingIsr::maximal(None, committed), committed);
+        assert_eq!(PendingIsr::minimal(expand, committed), committed);
+        assert_eq!(PendingIsr::minimal(shrink, committed), brokers(&[1]));
+        assert_eq!(PendingIsr::minimal(None, committed), committed);
     }
 }

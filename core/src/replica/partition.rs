@@ -100,8 +100,9 @@ pub struct Partition {
 impl Leadership {
     /// Everyone who must have a record before it counts as committed.
     pub fn maximal_isr(&self, variations: &Variations) -> BrokerSet {
-        let pending = self.pending.filter(|_| variations.maximal_isr);
-        PendingIsr::maximal(pending, self.isr)
+        let counted =
+            if variations.maximal_isr { PendingIsr::maximal } else { PendingIsr::minimal };
+        counted(self.pending, self.isr)
     }
 }
 
