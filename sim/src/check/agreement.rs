@@ -7,7 +7,7 @@
 use super::cluster::{Case, Cluster};
 use super::excuses;
 use super::ghost::{Ghost, agree, common_end, prefix};
-use super::verdicts::{Finding, Verdicts};
+use super::verdicts::{Class, Finding, Verdicts};
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{LeaderEpoch, Offset};
 use kafkalab_core::id::NodeId;
@@ -62,6 +62,9 @@ pub(super) fn on_written<'a, V: Cluster<'a>>(
 
 /// INV-6 where a follower copies: its log is a prefix of what the leader of its last batch's epoch
 /// had. Looked at once per input, at the end of what was copied.
+///
+/// A follower copies only after it has cut what its leader does not have. So from its first copy in
+/// an epoch that nothing has ended, it must agree with what is committed again (INV-7).
 pub(super) fn on_copied<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
     case: &Case<'a, V>,
@@ -69,6 +72,12 @@ pub(super) fn on_copied<'a, V: Cluster<'a>>(
     out: &mut Verdicts,
 ) {
     let tp = ghost.tp;
+    if ghost.unsettled.contains(node) {
+        let follows_in = case.view.replica(tp, node).and_then(Partition::leader_epoch);
+        if follows_in.is_some_and(|epoch| excuses::of_epoch(ghost, epoch).is_none()) {
+            ghost.unsettled = ghost.unsettled.without(node);
+        }
+    }
     let Some(log) = case.view.log(tp, node) else { return };
     if log.end() == end {
         matches_its_epoch(ghost, case, (node, log, epoch), out);
@@ -100,7 +109,9 @@ pub(super) fn matches_its_epoch<'a, V: Cluster<'a>>(
 /// the lower of their watermarks.
 ///
 /// Allowed to fail after a loss until the replica has cut its log in the new epoch: a replica counts
-/// as unsettled from the loss until it is seen to agree with its whole watermark.
+/// as unsettled from the loss until it is seen to agree with its whole watermark. A zombie, and who
+/// follows it, act in an epoch that a loss has ended: their watermark moves on over entries that
+/// nobody will keep, which is told with its cause.
 pub(super) fn below_watermark<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
     case: &Case<'a, V>,
@@ -109,20 +120,29 @@ pub(super) fn below_watermark<'a, V: Cluster<'a>>(
 ) {
     let log = replica.log();
     let watermark = log.high_watermark().min(log.end());
-    let shared = watermark.min(ghost.committed_end());
-    if ghost.holds(Some(log.file()), shared) {
-        if watermark <= ghost.committed_end() {
-            ghost.unsettled = ghost.unsettled.without(node);
-        }
-    } else if !ghost.unsettled.contains(node) && !excuses::is_unclean_election_open(ghost) {
-        out.report(case.moment, Finding::violation("INV-7", node, ghost.tp), || {
-            let known = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
-            format!(
-                "{node} differs from what is committed from offset {known} on, below its high \
-                 watermark {watermark}"
-            )
-        });
+    let agrees = ghost.holds(Some(log.file()), watermark.min(ghost.committed_end()));
+    let excuse = replica.leader_epoch().and_then(|epoch| excuses::of_epoch(ghost, epoch));
+    if agrees && watermark <= ghost.committed_end() {
+        ghost.unsettled = ghost.unsettled.without(node);
+    } else if excuse.is_some() {
+        ghost.unsettled = ghost.unsettled.with(node);
     }
+    let is_excused = ghost.unsettled.contains(node) || excuses::is_unclean_election_open(ghost);
+    if agrees || (is_excused && excuse.is_none()) {
+        return;
+    }
+    let class = excuse.map_or(Class::Violation, |excuse| excuse.class);
+    let finding = Finding { class, ..Finding::violation("INV-7", node, ghost.tp) };
+    out.report(case.moment, finding, || {
+        let known = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
+        let why = excuse.zip(replica.leader_epoch()).map_or_else(String::new, |(excuse, epoch)| {
+            format!("; it acts in epoch {epoch} and has not heard that {}", excuse.rule)
+        });
+        format!(
+            "{node} differs from what is committed from offset {known} on, below its high \
+             watermark {watermark}{why}"
+        )
+    });
 }
 
 /// How the replicas stand to a leader's high watermark.

@@ -4,7 +4,10 @@
 //! here can change anything.
 
 use crate::look::Look;
+use kafkalab_core::broker::{Broker, Fetcher};
+use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::BrokerEpoch;
+use kafkalab_core::event::LifecycleState;
 use kafkalab_core::id::{Incarnation, InputNo, NodeId, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::metadata::{MetadataImage, PartitionRegistration};
@@ -21,6 +24,14 @@ pub(super) trait Cluster<'a>: Copy {
     fn broker_epoch(self, node: NodeId) -> Option<BrokerEpoch>;
     /// Which life of `node` this is; while it is down, the one to come.
     fn incarnation(self, node: NodeId) -> Incarnation;
+    /// The metadata that the live broker `node` acts on.
+    fn published(self, node: NodeId) -> Option<&'a MetadataImage>;
+    /// From whom `node` copies `tp`: the leaders whose fetchers have it.
+    fn fetches_from(self, tp: TopicPartition, node: NodeId) -> BrokerSet;
+    /// The in-sync replicas in a proposal of `node` for `tp` that is queued or under way.
+    fn proposal(self, tp: TopicPartition, node: NodeId) -> Option<BrokerSet>;
+    /// Whether `node` is on its way out, handing over what it leads.
+    fn is_stopping(self, node: NodeId) -> bool;
 }
 
 impl<'a> Cluster<'a> for Look<'a> {
@@ -38,6 +49,26 @@ impl<'a> Cluster<'a> for Look<'a> {
 
     fn incarnation(self, node: NodeId) -> Incarnation {
         self.world().incarnation(node)
+    }
+
+    fn published(self, node: NodeId) -> Option<&'a MetadataImage> {
+        self.broker(node).map(|broker| broker.replicas().image())
+    }
+
+    fn fetches_from(self, tp: TopicPartition, node: NodeId) -> BrokerSet {
+        let fetchers = self.broker(node).map_or(&[][..], Broker::fetchers).iter();
+        let copies = |fetcher: &&Fetcher| fetcher.partitions().iter().any(|one| one.tp == tp);
+        fetchers.filter(copies).map(Fetcher::leader).collect()
+    }
+
+    fn proposal(self, tp: TopicPartition, node: NodeId) -> Option<BrokerSet> {
+        let item = self.broker(node)?.proposal(tp)?;
+        Some(item.new_isr.iter().map(|(broker, _)| *broker).collect())
+    }
+
+    fn is_stopping(self, node: NodeId) -> bool {
+        let state = self.broker(node).map(Broker::state);
+        state >= Some(LifecycleState::PendingControlledShutdown)
     }
 }
 

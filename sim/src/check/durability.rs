@@ -37,6 +37,8 @@ pub(super) fn commit<'a, V: Cluster<'a>>(
         known.log = log.clone();
     }
     if excuses::of_epoch(ghost, epoch).is_some() {
+        // Nobody will keep what it commits. It and who follows it disagree until they cut it.
+        ghost.unsettled = ghost.unsettled.with(node);
         return;
     }
     let shared = watermark.min(ghost.committed_end());
@@ -49,6 +51,7 @@ pub(super) fn commit<'a, V: Cluster<'a>>(
     }
     if watermark > ghost.committed_end() {
         ghost.commit(epoch, watermark, standing.holders);
+        ghost.excuses.on_holding(standing.holders, watermark);
     }
     let maximal = PendingIsr::maximal(leadership.pending, leadership.isr);
     if watermark > ghost.wide_end && maximal.len() >= case.image.min_insync_replicas(ghost.tp) {
@@ -89,8 +92,12 @@ pub(super) fn leader_is_complete<'a, V: Cluster<'a>>(
 ) {
     let Some((node, replica)) = case.leader(ghost.tp) else { return };
     let Some(epoch) = replica.leader_epoch() else { return };
-    let is_source = ghost.source() == Some(epoch);
-    if !is_source && !ghost.holds(Some(replica.log().file()), ghost.committed_end()) {
+    if ghost.source() == Some(epoch) {
+        return;
+    }
+    if ghost.holds(Some(replica.log().file()), ghost.committed_end()) {
+        ghost.excuses.forgive(node);
+    } else {
         lose(ghost, case, (node, replica, epoch), out);
     }
 }
@@ -160,7 +167,8 @@ fn lose<'a, V: Cluster<'a>>(
 ///
 /// What it cut is known although it is gone: its log was a prefix of what the leader of its last
 /// batch's epoch had. Entries of its own that never were committed may always be cut, also below the
-/// committed end.
+/// committed end. A replica outside the ISR that follows in an older epoch than the one in which
+/// entries were committed protects nothing: that they are committed does not rest on it (KIP-320).
 pub(super) fn on_truncated<'a, V: Cluster<'a>>(
     ghost: &Ghost,
     case: &Case<'a, V>,
@@ -185,7 +193,10 @@ pub(super) fn on_truncated<'a, V: Cluster<'a>>(
         });
     };
     if let Some(committed) = ghost.committed_log() {
-        let end = common_end(&before.log, committed).min(from).min(ghost.committed_end());
+        let is_counted = case.record(ghost.tp).is_some_and(|record| record.isr.contains(node));
+        let until =
+            if is_counted { ghost.committed_end() } else { ghost.committed_until(follows_in) };
+        let end = common_end(&before.log, committed).min(from).min(until);
         if end > to {
             let leader = ghost.epoch(follows_in).map(|known| (known.leader, known.epoch));
             report(end, excuses::classify(ghost, to, end, leader));

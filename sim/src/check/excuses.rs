@@ -22,6 +22,12 @@ struct LostRange {
     node: NodeId,
     from: Offset,
     to: Offset,
+}
+
+/// A data-losing fault of a replica that has not joined the ISR since.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    node: NodeId,
     /// The first life after it.
     next_life: Incarnation,
 }
@@ -74,7 +80,9 @@ impl Excuse {
 /// What excuses losses of one partition.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Excuses {
+    /// What each replica lost and has not got back.
     ranges: Vec<LostRange>,
+    faults: Vec<Fault>,
     faulted: BrokerSet,
     unclean: Vec<UncleanElection>,
     losses: Vec<Loss>,
@@ -92,30 +100,48 @@ impl Excuses {
     }
 
     /// The replica on `node` lost `from..to`; `next_life` is the first one after that.
-    pub(super) fn on_lost(&mut self, node: NodeId, from: Offset, to: Offset, next: Incarnation) {
+    pub(super) fn on_lost(
+        &mut self,
+        node: NodeId,
+        from: Offset,
+        to: Offset,
+        next_life: Incarnation,
+    ) {
         assert!(from < to, "something was lost");
-        self.ranges.push(LostRange { node, from, to, next_life: next });
+        self.ranges.push(LostRange { node, from, to });
+        self.faults.retain(|fault| fault.node != node);
+        self.faults.push(Fault { node, next_life });
         self.faulted = self.faulted.with(node);
     }
 
-    /// `node` joined the ISR in `life`. If that is a life after its fault, the leader has seen it
-    /// level again. A join that speaks of the life before does not count: it was proposed before
-    /// the fault and committed after it.
-    pub(super) fn on_joined(&mut self, node: NodeId, life: Incarnation) {
-        if self.faulted.contains(node) {
-            self.ranges.retain(|range| range.node != node || range.next_life > life);
-            self.refresh();
+    /// A leader took `node` into the ISR, when `life` was registered. If that is a life after its
+    /// fault, the leader has seen it level again. A join that speaks of the life before does not
+    /// count: it was proposed before the fault and committed after it.
+    pub(super) fn on_joined(&mut self, node: NodeId, life: Option<Incarnation>) {
+        let covers = |fault: &Fault| fault.node == node && Some(fault.next_life) <= life;
+        if self.faults.iter().any(covers) {
+            self.forgive(node);
         }
     }
 
-    /// The log of `node` is the truth from now on.
-    fn forgive(&mut self, node: NodeId) {
-        self.ranges.retain(|range| range.node != node);
-        self.refresh();
+    /// `holders` have everything below `end`, also what they had lost.
+    pub(super) fn on_holding(&mut self, holders: BrokerSet, end: Offset) {
+        if self.ranges.is_empty() {
+            return;
+        }
+        for range in self.ranges.iter_mut().filter(|range| holders.contains(range.node)) {
+            range.from = range.from.max(end);
+        }
+        self.ranges.retain(|range| range.from < range.to);
     }
 
-    fn refresh(&mut self) {
-        self.faulted = self.ranges.iter().map(|range| range.node).collect();
+    /// The log of `node` has all that counts, or is the truth from now on.
+    pub(super) fn forgive(&mut self, node: NodeId) {
+        if self.faulted.contains(node) {
+            self.ranges.retain(|range| range.node != node);
+            self.faults.retain(|fault| fault.node != node);
+            self.faulted = self.faulted.without(node);
+        }
     }
 
     /// Whether `node` lost all of `from..to` with its disk, at once or bit by bit.

@@ -15,10 +15,11 @@
 
 use super::excuses::Excuses;
 use kafkalab_core::broker_set::BrokerSet;
-use kafkalab_core::epoch::{LeaderEpoch, Offset, PartitionEpoch};
-use kafkalab_core::id::{Incarnation, NodeId, TopicPartition};
+use kafkalab_core::epoch::{LeaderEpoch, Offset, PartitionEpoch, ProducerEpoch};
+use kafkalab_core::id::{Incarnation, NodeId, ProducerId, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::record::Batch;
+use std::collections::BTreeMap;
 
 /// Epochs kept per partition. Older ones are forgotten: a replica that comes back after so many
 /// elections is still compared with what is committed.
@@ -36,8 +37,25 @@ pub(super) struct Seat {
     /// The epochs it acted in (INV-4).
     pub(super) leader_epoch: Option<LeaderEpoch>,
     pub(super) partition_epoch: Option<PartitionEpoch>,
-    /// Its batches below this were looked at one by one (INV-1, INV-3).
+    /// Its batches below this were looked at one by one (INV-1, INV-3, INV-27).
     pub(super) walked: Offset,
+    /// The last sequence of each idempotent producer in what was walked (INV-27).
+    pub(super) sequences: BTreeMap<(ProducerId, ProducerEpoch), i32>,
+    /// The epoch in which it was last seen leading, and its high watermark then (INV-26).
+    pub(super) led: Option<(LeaderEpoch, Offset)>,
+    /// Its proposal was refused in a way that lets it stand until newer metadata comes (INV-24).
+    pub(super) awaits_metadata: bool,
+}
+
+impl Seat {
+    /// The log ends at `end` now: what was walked beyond is walked again, sequences from the start.
+    pub(super) fn cut(&mut self, end: Offset) {
+        self.end = end;
+        if end < self.walked {
+            self.walked = Offset::ZERO;
+            self.sequences.clear();
+        }
+    }
 }
 
 /// What the leader of one epoch had in its log.
@@ -47,6 +65,14 @@ pub(super) struct EpochLog {
     /// G-5: the first broker seen leading in it.
     pub(super) leader: NodeId,
     pub(super) log: LogFile,
+}
+
+/// Entries, from the end of the run before, that were committed in one epoch on the same replicas.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    end: Offset,
+    epoch: LeaderEpoch,
+    holders: BrokerSet,
 }
 
 /// The controller's record as of its last note.
@@ -69,8 +95,8 @@ pub(super) struct Ghost {
     source: Option<LeaderEpoch>,
     /// TrueHW: the end of what was ever committed and is not judged lost.
     committed_end: Offset,
-    /// G-2 in runs: up to this end (from the one before) these replicas held it when it committed.
-    holders: Vec<(Offset, BrokerSet)>,
+    /// G-2 in runs, by offset.
+    holders: Vec<Run>,
     /// G-3 in runs: what was acknowledged with acks=all, by offset.
     acked: Vec<(Offset, Offset)>,
     /// From here on no replica and no disk has what was acknowledged, and INV-16 has said so.
@@ -164,6 +190,9 @@ impl Ghost {
                     leader_epoch: None,
                     partition_epoch: None,
                     walked: Offset::ZERO,
+                    sequences: BTreeMap::new(),
+                    led: None,
+                    awaits_metadata: false,
                 });
                 self.seats.len() - 1
             }
@@ -171,7 +200,8 @@ impl Ghost {
         let seat = &mut self.seats[place];
         if seat.life != life {
             // A new life starts without epochs; its log is what the last one left.
-            *seat = Seat { life, leader_epoch: None, partition_epoch: None, ..seat.clone() };
+            (seat.life, seat.leader_epoch, seat.partition_epoch) = (life, None, None);
+            (seat.led, seat.awaits_metadata) = (None, false);
         }
         seat
     }
@@ -183,9 +213,8 @@ impl Ghost {
     /// The log of the replica on `node` is `log` now.
     pub(super) fn remember_tail(&mut self, node: NodeId, life: Incarnation, log: &LogFile) {
         let seat = self.seat_mut(node, life);
-        seat.end = log.end();
+        seat.cut(log.end());
         seat.tail = log.last_epoch();
-        seat.walked = seat.walked.min(log.end());
     }
 
     // ---- epochs --------------------------------------------------------------------------------
@@ -263,19 +292,25 @@ impl Ghost {
         self.source = Some(epoch);
         self.committed_end = end;
         match self.holders.last_mut() {
-            Some((last_end, same)) if *same == holders => *last_end = end,
-            Some(_) | None => self.holders.push((end, holders)),
+            Some(last) if (last.epoch, last.holders) == (epoch, holders) => last.end = end,
+            Some(_) | None => self.holders.push(Run { end, epoch, holders }),
         }
+    }
+
+    /// The end of what was committed in `epoch` or before.
+    pub(super) fn committed_until(&self, epoch: LeaderEpoch) -> Offset {
+        let later = self.holders.partition_point(|run| run.epoch <= epoch);
+        self.holders[..later].last().map_or(Offset::ZERO, |run| run.end)
     }
 
     /// What was committed from `end` on is gone, and was judged: the log of `epoch` is the truth.
     pub(super) fn rebase(&mut self, epoch: LeaderEpoch, end: Offset, leader: NodeId) {
         self.source = Some(epoch);
         self.committed_end = end;
-        let keep = self.holders.partition_point(|(run_end, _)| *run_end < end);
+        let keep = self.holders.partition_point(|run| run.end < end);
         self.holders.truncate(keep + 1);
-        if let Some((run_end, _)) = self.holders.last_mut() {
-            *run_end = end.min(*run_end);
+        if let Some(last) = self.holders.last_mut() {
+            last.end = end.min(last.end);
         }
         self.forget_acked(end);
         self.gone_from = Offset(u64::MAX);
@@ -291,14 +326,12 @@ impl Ghost {
         from: Offset,
         to: Offset,
     ) -> impl Iterator<Item = (Offset, Offset, BrokerSet)> + '_ {
-        let first = self.holders.partition_point(|(end, _)| *end <= from);
-        let starts = self.holders[..first].last().map_or(Offset::ZERO, |(end, _)| *end);
+        let first = self.holders.partition_point(|run| run.end <= from);
+        let starts = self.holders[..first].last().map_or(Offset::ZERO, |run| run.end);
         self.holders[first..]
             .iter()
-            .scan(starts, |start, (end, holders)| {
-                let run = (*start, *end, *holders);
-                *start = *end;
-                Some(run)
+            .scan(starts, |start, run| {
+                Some((std::mem::replace(start, run.end), run.end, run.holders))
             })
             .take_while(move |(start, _, _)| *start < to)
             .map(move |(start, end, holders)| (start.max(from), end.min(to), holders))

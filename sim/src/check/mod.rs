@@ -1,4 +1,4 @@
-//! The invariants that are always on: INV-1 to INV-18 of the reference, looked at after every input.
+//! The invariants that are always on: INV-1 to INV-27 of the reference, looked at after every input.
 //!
 //! A checker sees everything and changes nothing: it draws no chance, notes no event, and deleting
 //! it leaves every run as it was. It keeps *ghost state* (`ghost`): what was committed, by whom,
@@ -11,8 +11,22 @@
 //!   insync      INV-10 11 13 14 who counts as in sync
 //!   durability  INV-12 15 16 18 what is committed stays, and only that is acknowledged
 //!   reads       INV-17          what consumers saw stays
+//!   writes      INV-19 26 27    what is told of a write, and kept of it
+//!   registry    INV-20 to 22    what the controller commits of brokers and in-sync sets
+//!   upkeep      INV-23 to 25    what a broker keeps beside its logs
 //!   excuses     G-7 G-8         what allows a loss
 //! ```
+//!
+//! ## What is not checked yet, and why
+//! - INV-28 (the log start never goes back, nothing at or above the watermark is deleted): no log
+//!   start moves before there is retention.
+//! - INV-29 (reassignment): assignments do not change.
+//! - INV-R1 to INV-R10 (the metadata quorum): with one voter they say nothing that INV-4 (quorum
+//!   epochs grow) and INV-23 (one metadata log) do not.
+//! - The half of INV-26 about `ListOffsets` (KIP-207): only a client that asks one partition twice
+//!   could see it, and none does.
+//! - The half of INV-22 about requests of a life that is not the registered one: nothing that is
+//!   committed names the life that asked for it. INV-14 and INV-21 see what would come of it.
 //!
 //! ## Cost
 //! Rules are woken by notes and look only at the partition a note names; prefixes of logs are
@@ -31,11 +45,14 @@ mod excuses;
 mod ghost;
 mod insync;
 mod reads;
+mod registry;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod verdicts;
 mod wake;
+mod writes;
 
 pub use verdicts::{Class, NamedLoss, Violation};
 
@@ -46,8 +63,9 @@ use ghost::Ghost;
 use kafkalab_core::config::Variations;
 use kafkalab_core::epoch::{Offset, QuorumEpoch};
 use kafkalab_core::event::Event;
-use kafkalab_core::id::{NodeKind, TopicPartition};
+use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
 use kafkalab_core::log::LogFile;
+use kafkalab_core::metadata::MetadataImage;
 use shape::BrokerMarks;
 use verdicts::Verdicts;
 
@@ -56,7 +74,7 @@ pub const AUDIT_EVERY: u64 = 4_096;
 
 /// Every invariant that is checked, with its meaning.
 pub const INVARIANTS: &[(&str, &str)] = &[
-    ("INV-1", "offsets grow and epochs never shrink along a log; leader and ISR are replicas"),
+    ("INV-1", "offsets grow and epochs never shrink along a log; the leader is a replica"),
     ("INV-2", "log start <= last stable offset <= high watermark <= log end, flushed <= log end"),
     ("INV-3", "the leader epoch cache tells the epoch of every batch"),
     ("INV-4", "epochs and applied metadata never go back"),
@@ -74,6 +92,15 @@ pub const INVARIANTS: &[(&str, &str)] = &[
     ("INV-16", "what was acknowledged with acks=all is on some replica's disk"),
     ("INV-17", "what a consumer was given is what the leader has there"),
     ("INV-18", "acks=all is acknowledged only when committed by enough in-sync replicas"),
+    ("INV-19", "what is refused as surely not written was not written"),
+    ("INV-20", "in-sync replicas are replicas, and there is always one"),
+    ("INV-21", "no fenced or stopping broker is in sync, but for the last one without a leader"),
+    ("INV-22", "each life of a broker has its own epoch, and none takes another's place"),
+    ("INV-23", "everybody who has applied the metadata to one offset has the same image"),
+    ("INV-24", "a proposal that a leader counts is under way to the controller"),
+    ("INV-25", "a leader copies from nobody, a follower from its leader alone"),
+    ("INV-26", "a leader's high watermark never goes back in one epoch"),
+    ("INV-27", "no log has a batch of an idempotent producer twice"),
 ];
 
 /// All invariants with their ghost state. A plain value: it is cloned with the run it watches.
@@ -86,6 +113,8 @@ pub struct Checks {
     /// By broker number.
     brokers: Vec<BrokerMarks>,
     quorum_epoch: Option<QuorumEpoch>,
+    /// The images that brokers published lately.
+    images: Vec<(NodeId, MetadataImage)>,
     verdicts: Verdicts,
 }
 
@@ -98,6 +127,7 @@ impl Checks {
             ghosts: Vec::new(),
             brokers: Vec::new(),
             quorum_epoch: None,
+            images: Vec::new(),
             verdicts: Verdicts::default(),
         }
     }
@@ -120,9 +150,12 @@ impl Checks {
 
     /// Looks at everything, touched or not.
     pub fn audit(&mut self, look: Look<'_>, committed: &Committed) {
-        let case = now(look, committed);
+        self.audit_all(&now(look, committed));
+    }
+
+    fn audit_all<'a, V: Cluster<'a>>(&mut self, case: &Case<'a, V>) {
         for ghost in self.ghosts.iter_mut().flatten() {
-            wake::audit(ghost, &case, &self.variations, &mut self.verdicts);
+            wake::audit(ghost, case, &self.variations, &mut self.verdicts);
         }
     }
 
@@ -169,7 +202,7 @@ impl Checks {
                 }
                 let next_life = case.view.incarnation(seat.node);
                 ghost.excuses.on_lost(seat.node, after, seat.end, next_life);
-                (seat.end, seat.walked) = (after, seat.walked.min(after));
+                seat.cut(after);
                 seat.tail = log.and_then(LogFile::last_epoch);
                 has_lost = true;
             }

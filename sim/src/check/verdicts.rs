@@ -92,6 +92,11 @@ impl Finding {
     ) -> Self {
         Self { property, class: Class::Violation, node: Some(node), tp: Some(tp) }
     }
+
+    /// About `node` as a whole.
+    pub(super) const fn of_broker(property: &'static str, class: Class, node: NodeId) -> Self {
+        Self { property, class, node: Some(node), tp: None }
+    }
 }
 
 /// Everything found so far, in order.

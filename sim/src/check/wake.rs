@@ -5,8 +5,12 @@
 
 use super::cluster::{Case, Cluster};
 use super::ghost::{Forgotten, Ghost, LastRecord};
+use super::shape::BrokerMarks;
 use super::verdicts::Verdicts;
-use super::{Checks, agreement, durability, excuses, ghost_mut, insync, reads, shape};
+use super::{
+    Checks, agreement, durability, excuses, ghost_mut, insync, reads, registry, shape, upkeep,
+    writes,
+};
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::config::{Acks, Variations};
 use kafkalab_core::error_code::ErrorCode;
@@ -21,11 +25,12 @@ impl Checks {
         node: NodeId,
         notes: &[Event],
     ) {
-        // One write of the controller may change a partition twice, and what it commits is seen all
-        // at once: an unclean election at its end excuses what its beginning left behind.
+        // One write of the controller may commit several records, and the image shows what they come
+        // to. So they are entered one by one, each with what was true before it; then the state
+        // after all of them is judged.
         for note in notes {
             if let Event::Controller(note) = note {
-                self.on_partition_change(case, note);
+                self.enter_record(case, note);
             }
         }
         for note in notes {
@@ -62,9 +67,12 @@ impl Checks {
                 agreement::one_leader_per_epoch(ghost, case, (node, *leader_epoch), out);
                 durability::leader_is_complete(ghost, case, out);
                 led(ghost, case, node, variations, out);
+                copies(ghost, case, node, out);
             }
             ReplicaEvent::BecameFollower { tp, .. } => {
-                touched(ghost_mut(ghosts, *tp), case, node, out);
+                let ghost = ghost_mut(ghosts, *tp);
+                touched(ghost, case, node, out);
+                copies(ghost, case, node, out);
             }
             ReplicaEvent::HighWatermark { tp, as_leader: false, .. } => {
                 let ghost = ghost_mut(ghosts, *tp);
@@ -78,6 +86,9 @@ impl Checks {
             | ReplicaEvent::IsrAdopted { tp, .. }
             | ReplicaEvent::IsrRefused { tp, .. } => {
                 let ghost = ghost_mut(ghosts, *tp);
+                if let ReplicaEvent::IsrRefused { error, .. } = note {
+                    upkeep::on_refused(ghost, case, (node, *error));
+                }
                 touched(ghost, case, node, out);
                 led(ghost, case, node, variations, out);
             }
@@ -87,17 +98,22 @@ impl Checks {
                 ghost_mut(ghosts, *tp).forgotten = Some(forgotten);
             }
             ReplicaEvent::ProduceAnswered { tp, error, acks, body, base_offset } => {
+                let ghost = ghost_mut(ghosts, *tp);
                 if let (ErrorCode::None, Acks::All, Some(base)) = (error, acks, base_offset) {
-                    let ghost = ghost_mut(ghosts, *tp);
                     durability::on_acknowledged(ghost, case, (node, *base), body, out);
                 }
+                writes::on_refused(ghost, case, (node, *error), *base_offset, out);
             }
             ReplicaEvent::MetadataPublished { end_offset } => {
                 let marks = shape::marks_mut(&mut self.brokers, node);
                 shape::on_metadata(marks, case, (node, *end_offset), out);
+                upkeep::images_are_equal(&mut self.images, case, node, out);
+            }
+            ReplicaEvent::Registered { epoch } => {
+                let marks = shape::marks_mut(&mut self.brokers, node);
+                registry::on_told(marks, case, (node, *epoch), out);
             }
             ReplicaEvent::Lifecycle { .. }
-            | ReplicaEvent::Registered { .. }
             | ReplicaEvent::DuplicateRecognised { .. }
             | ReplicaEvent::FollowerCounted { .. }
             | ReplicaEvent::DivergenceFound { .. } => {}
@@ -105,29 +121,37 @@ impl Checks {
     }
 
     /// Enters what the controller recorded, before anything is judged by it.
-    fn on_partition_change<'a, V: Cluster<'a>>(
-        &mut self,
-        case: &Case<'a, V>,
-        note: &ControllerEvent,
-    ) {
-        if let ControllerEvent::PartitionChanged {
-            tp,
-            leader,
-            leader_epoch,
-            isr,
-            partition_epoch,
-            is_unclean,
-        } = note
-        {
-            let ghost = ghost_mut(&mut self.ghosts, *tp);
-            let record = LastRecord {
-                leader: *leader,
-                leader_epoch: *leader_epoch,
-                partition_epoch: *partition_epoch,
-                isr: *isr,
-            };
-            let unclean = leader.filter(|_| *is_unclean);
-            recorded(ghost, case, record, unclean, &mut self.verdicts);
+    fn enter_record<'a, V: Cluster<'a>>(&mut self, case: &Case<'a, V>, note: &ControllerEvent) {
+        match note {
+            ControllerEvent::PartitionChanged {
+                tp,
+                leader,
+                leader_epoch,
+                isr,
+                partition_epoch,
+                is_unclean,
+            } => {
+                let record = LastRecord {
+                    leader: *leader,
+                    leader_epoch: *leader_epoch,
+                    partition_epoch: *partition_epoch,
+                    isr: *isr,
+                };
+                let unclean = leader.filter(|_| *is_unclean);
+                let ghost = ghost_mut(&mut self.ghosts, *tp);
+                joined(ghost, record, unclean, &mut self.brokers);
+                recorded(ghost, case, record, unclean, &mut self.verdicts);
+            }
+            ControllerEvent::BrokerRegistered { broker, epoch } => {
+                let marks = shape::marks_mut(&mut self.brokers, *broker);
+                registry::on_registered(marks, case, (*broker, *epoch), &mut self.verdicts);
+                shape::on_registered(marks, case, (*broker, *epoch), &mut self.verdicts);
+            }
+            ControllerEvent::Activated { .. }
+            | ControllerEvent::BrokerFenced { .. }
+            | ControllerEvent::BrokerUnfenced { .. }
+            | ControllerEvent::BrokerShuttingDown { .. }
+            | ControllerEvent::TopicCreated { .. } => {}
         }
     }
 
@@ -142,18 +166,19 @@ impl Checks {
                 let out = &mut self.verdicts;
                 shape::on_activated(&mut self.quorum_epoch, case, (node, *epoch), out);
             }
-            ControllerEvent::BrokerRegistered { broker, epoch } => {
-                let marks = shape::marks_mut(&mut self.brokers, *broker);
-                shape::on_registered(marks, case, (*broker, *epoch), &mut self.verdicts);
-            }
             ControllerEvent::PartitionChanged { tp, .. } => {
                 let ghost = ghost_mut(&mut self.ghosts, *tp);
                 everyone(ghost, case, &self.variations, &mut self.verdicts);
+                if let Some(record) = case.record(*tp) {
+                    registry::members_are_active(case, *tp, record, &mut self.verdicts);
+                }
             }
-            ControllerEvent::BrokerFenced { .. }
-            | ControllerEvent::BrokerUnfenced { .. }
-            | ControllerEvent::BrokerShuttingDown { .. }
-            | ControllerEvent::TopicCreated { .. } => {}
+            ControllerEvent::BrokerRegistered { broker, .. }
+            | ControllerEvent::BrokerFenced { broker }
+            | ControllerEvent::BrokerShuttingDown { broker } => {
+                registry::is_active_where_in_sync(case, *broker, &mut self.verdicts);
+            }
+            ControllerEvent::BrokerUnfenced { .. } | ControllerEvent::TopicCreated { .. } => {}
         }
     }
 }
@@ -202,6 +227,13 @@ fn touched<'a, V: Cluster<'a>>(
     }
 }
 
+/// The replica on `node` has another role or epoch.
+fn copies<'a, V: Cluster<'a>>(ghost: &Ghost, case: &Case<'a, V>, node: NodeId, out: &mut Verdicts) {
+    if let Some(replica) = case.view.replica(ghost.tp, node) {
+        upkeep::copies_from_its_leader(ghost, case, (node, replica), out);
+    }
+}
+
 /// The watermark or the in-sync set of the leader on `node` was touched.
 fn led<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
@@ -214,6 +246,8 @@ fn led<'a, V: Cluster<'a>>(
     if replica.leadership().is_none() {
         return;
     }
+    writes::watermark_never_goes_back(ghost, case, (node, replica), out);
+    upkeep::proposal_is_under_way(ghost, case, (node, replica), out);
     let standing = agreement::standing(ghost, case, (node, replica));
     durability::commit(ghost, case, (node, replica), &standing, out);
     agreement::in_sync_replicas_hold(ghost, case, (node, replica), &standing, out);
@@ -240,6 +274,20 @@ fn everyone<'a, V: Cluster<'a>>(
     insync::candidates_are_complete(ghost, case, BrokerSet::EMPTY, out);
 }
 
+/// Who is new in the ISR of `record`: a leader saw it level, in the life that was registered then.
+/// `unclean` was elected from outside the ISR, which nobody saw level.
+fn joined(
+    ghost: &mut Ghost,
+    record: LastRecord,
+    unclean: Option<NodeId>,
+    brokers: &mut Vec<BrokerMarks>,
+) {
+    let before = ghost.last_record.map_or(BrokerSet::EMPTY, |last| last.isr);
+    for node in record.isr.minus(before).iter().filter(|node| Some(*node) != unclean) {
+        ghost.excuses.on_joined(node, shape::marks_mut(brokers, node).registered_life);
+    }
+}
+
 /// The controller committed `record`; `unclean` is the leader it elected from outside the ISR.
 fn recorded<'a, V: Cluster<'a>>(
     ghost: &mut Ghost,
@@ -255,15 +303,10 @@ fn recorded<'a, V: Cluster<'a>>(
             ghost.seat_mut(*replica, case.view.incarnation(*replica));
         }
     }
-    let before = ghost.last_record.map_or(BrokerSet::EMPTY, |last| last.isr);
-    for joined in record.isr.minus(before).iter() {
-        if let Some(registration) = case.image.brokers.get(&joined) {
-            ghost.excuses.on_joined(joined, registration.incarnation);
-        }
-    }
     if let Some(leader) = unclean {
         excuses::on_unclean_election(ghost, case, leader, record.leader_epoch);
     }
+    registry::isr_has_its_shape(ghost, case, record, out);
     insync::leader_is_in_sync(ghost, case, record, out);
     shape::on_record(ghost, case, record, out);
 }
@@ -280,6 +323,7 @@ pub(super) fn audit<'a, V: Cluster<'a>>(
         let Some(replica) = case.view.replica(ghost.tp, node) else { continue };
         shape::on_touched(ghost, case, (node, replica), out);
         shape::walk(ghost, case, (node, replica), out);
+        upkeep::copies_from_its_leader(ghost, case, (node, replica), out);
         let log = replica.log().file();
         if let Some(epoch) = log.last_epoch() {
             agreement::matches_its_epoch(ghost, case, (node, log, epoch), out);
