@@ -7,7 +7,6 @@
 mod chaos;
 
 use kafkalab_core::config::Settings;
-use kafkalab_core::time::Duration;
 use kafkalab_sim::chaos::{Chaos, plan};
 use kafkalab_sim::check::Class;
 use kafkalab_sim::host::{Host, run};
@@ -44,11 +43,6 @@ fn without(protection: &str, mut shape: Chaos) -> Chaos {
     shape
 }
 
-fn long_trouble() -> Chaos {
-    let (trouble, limit) = (Duration::from_secs(18), Duration::from_secs(55));
-    Chaos { faults: (8, 20), trouble, limit, ..Chaos::default() }
-}
-
 /// The first seed below `count` with a violation, and the properties that it violates.
 fn first_violation(shape: &Chaos, count: u64) -> Option<(u64, Vec<&'static str>)> {
     (0..count).find_map(|seed| {
@@ -75,7 +69,7 @@ fn tell(protection: &str, found: Option<&(u64, Vec<&'static str>)>) {
 #[test]
 fn each_missing_protection_is_found() {
     let short = FOUND.map(|canary| (canary, Chaos::default()));
-    let long = FOUND_IN_LONG_TROUBLE.map(|canary| (canary, long_trouble()));
+    let long = FOUND_IN_LONG_TROUBLE.map(|canary| (canary, Chaos::long()));
     for ((protection, count), shape) in short.into_iter().chain(long) {
         let found = first_violation(&without(protection, shape), count);
         tell(protection, found.as_ref());

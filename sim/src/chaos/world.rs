@@ -2,8 +2,8 @@
 //!
 //! Time constants are drawn wide, because safety may not depend on any of them (reference M-9).
 
-use super::Chaos;
 use super::dice::Dice;
+use super::{Chaos, Topics};
 use crate::scenario::names::{Names, Role};
 use crate::scenario::plan::{
     ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Ends, Latency, NetPlan, Plan, ProducerPlan,
@@ -27,7 +27,8 @@ pub(super) fn plan(seed: u64, shape: &Chaos) -> Plan {
     let cluster =
         ClusterPlan { brokers, controllers: 1, config, variations, metadata_apply, profile };
     let count = dice.weighed(&[(60, 1), (25, 2), (15, 3)]);
-    let topics: Vec<TopicPlan> = (0..count).map(|n| topic(seed, n, brokers)).collect();
+    let topics: Vec<TopicPlan> =
+        (0..count).map(|n| topic(seed, n, brokers, shape.topics)).collect();
     let producers = dice.weighed(&[(40, 1), (40, 2), (20, 3)]);
     let consumers = dice.weighed(&[(20, 0), (50, 1), (30, 2)]);
     let mut clients = Vec::new();
@@ -109,12 +110,15 @@ fn latency(dice: &mut Dice) -> Latency {
     Latency { min, max, tail }
 }
 
-fn topic(seed: u64, n: u32, brokers: u16) -> TopicPlan {
+fn topic(seed: u64, n: u32, brokers: u16, topics: Topics) -> TopicPlan {
     let mut dice = Dice::new(seed, "chaos: topic", n as usize);
     let most = brokers.min(3);
     let replicas = if dice.percent(75) { most } else { dice.between(1, u64::from(most)) as u16 };
-    let min_insync_replicas = dice.between(1, u64::from(replicas.min(2))) as u16;
-    let unclean_leader_election_enable = dice.percent(12);
+    let drawn = (dice.between(1, u64::from(replicas.min(2))) as u16, dice.percent(12));
+    let (min_insync_replicas, unclean_leader_election_enable) = match topics {
+        Topics::Drawn => drawn,
+        Topics::Unclean => (1, true),
+    };
     TopicPlan {
         name: ["t", "u", "v"][n as usize].to_owned(),
         id: TopicId(n),
