@@ -161,7 +161,11 @@ impl Lab {
         let look = Look::at(&self.world);
         self.ledger.close(self.world.now(), look, &self.committed);
         if self.checks_on {
+            let found = self.checks.violations().len();
             self.checks.close(look, &self.committed);
+            if self.checks.violations().len() > found {
+                self.look_around(Touched::VIOLATION);
+            }
         }
         self.end = Some(end);
     }
@@ -247,10 +251,15 @@ impl Lab {
                 recorder.story(at, self.world.inputs(), told);
             }
             self.take_lives();
+            let mut touched = Touched::LIFE;
             if self.checks_on {
+                let found = self.checks.violations().len();
                 self.checks.on_fault(Look::at(&self.world), &self.committed);
+                if self.checks.violations().len() > found {
+                    touched = touched.and(Touched::VIOLATION);
+                }
             }
-            self.look_around(Touched::LIFE);
+            self.look_around(touched);
         }
         if at >= self.quiet_check {
             self.check_quiet(at);

@@ -45,12 +45,15 @@ fn scenario(seed: u64, topic: &str, cluster: &str) -> String {
     text + "[[step]]\nafter = \"2s\"\ndo = [\"heal\", \"start {b1, b2, b3}\"]\n"
 }
 
-fn run(text: &str) -> Vec<Violation> {
+fn run_lab(text: &str) -> Lab {
     let loaded = load("run.toml", text.as_bytes(), &LoadOptions::default());
     let loaded = loaded.unwrap_or_else(|mistakes| panic!("{mistakes:#?}\n{text}"));
     let plan = Arc::new(loaded.scenario.variants[0].plan.clone());
-    let lab = host::run(Lab::new(plan), Host::Plain);
-    lab.checks().violations().to_vec()
+    host::run(Lab::new(plan), Host::Plain)
+}
+
+fn run(text: &str) -> Vec<Violation> {
+    run_lab(text).checks().violations().to_vec()
 }
 
 /// The names of the rules that nothing excuses, broken in one of `seeds` runs.
@@ -75,4 +78,23 @@ fn a_protection_that_is_missing_is_seen() {
     assert!(without("isr.maximal").contains("INV-13"));
     let found = without("fetch.divergence_check");
     assert!(["INV-6", "INV-9"].iter().all(|name| found.contains(name)), "{found:?}");
+}
+
+/// What a fault or the last look of a run shows is heard by a promise that asks for it all the time.
+#[test]
+fn a_promise_hears_of_what_a_fault_or_the_end_shows() {
+    let head = "format = 1\nid = \"run\"\ntitle = { en = \"Run\" }\nlimit = \"4s\"\nends = \"limit\"\n\
+                [cluster]\nbrokers = 2\n[topic.t]\nreplicas = 1\n\
+                [producer.p1]\ntopic = \"t\"\nrecords = 3\n";
+    let wiped = "[[step]]\nat = \"2s\"\ndo = [\"kill b1\", \"wipe b1\"]\n\
+                 [[expect]]\nalways = [\"INV-16\"]\n";
+    let lab = run_lab(&format!("{head}{wiped}"));
+    let judged = lab.story().judge(lab.scene());
+    assert!(!judged[0].is_kept && judged[0].at < lab.world().now(), "{judged:#?}");
+    let zombie =
+        include_str!("../../../../scenarios/regressions/zombie-after-unclean-election.toml");
+    let lab = run_lab(&zombie.replace("finally = [", "always = [\"INV-7\"]\nfinally = ["));
+    let judged = lab.story().judge(lab.scene());
+    let always = judged.iter().find(|one| one.text == "INV-7").expect("it was promised");
+    assert!(!always.is_kept, "{always:#?}");
 }
