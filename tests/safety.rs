@@ -10,9 +10,9 @@ use kafkalab_sim::chaos::Chaos;
 use kafkalab_sim::check::Class;
 use kafkalab_sim::host::{Host, run};
 use kafkalab_sim::lab::{End, Lab};
-use kafkalab_sim::scenario::{LoadOptions, load, to_toml};
+use kafkalab_sim::scenario::to_toml;
 use kafkalab_sim::story::Told;
-use kafkalab_sim::verdict::{Broken, Status, Verdict};
+use kafkalab_sim::verdict::{Broken, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -64,25 +64,6 @@ fn a_repaired_cluster_comes_to_rest() {
     });
     let unfinished = unfinished.into_inner();
     assert!(unfinished * 100 <= count, "{unfinished} of {count} runs had clients with work left");
-}
-
-/// What was found once, made small: every variant of every file keeps its promises.
-#[test]
-fn what_was_found_once_stays_fixed() {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/regressions");
-    let files = std::fs::read_dir(folder).expect("the folder of regressions");
-    let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty());
-    for path in paths {
-        let (name, text) = (path.display().to_string(), std::fs::read(&path).expect("it reads"));
-        let loaded = load(&name, &text, &LoadOptions::default());
-        for variant in loaded.unwrap_or_else(|why| panic!("{name}: {why:#?}")).scenario.variants {
-            let which = variant.name;
-            let verdict = Verdict::on(&run(Lab::new(Arc::new(variant.plan)), Host::Plain));
-            assert_eq!(verdict.status, Status::Pass, "{name} {which:?}: {verdict:#?}");
-        }
-    }
 }
 
 /// In Kafka a metadata record that only repeats what the leader knows ends a newer proposal of its
