@@ -158,11 +158,9 @@ impl Lab {
 
     fn finish(&mut self, end: End) {
         assert!(self.end.is_none(), "a run ends once");
-        let look = Look::at(&self.world);
-        self.ledger.close(self.world.now(), look, &self.committed);
         if self.checks_on {
             let found = self.checks.violations().len();
-            self.checks.close(look, &self.committed);
+            self.checks.close(Look::at(&self.world), &self.committed);
             if self.checks.violations().len() > found {
                 self.look_around(Touched::VIOLATION);
             }
@@ -174,6 +172,7 @@ impl Lab {
 
     fn take_input(&mut self) {
         let Some(step) = self.world.step() else {
+            self.take_deaths();
             self.take_finding();
             return;
         };
@@ -182,9 +181,8 @@ impl Lab {
         if step.node.kind() == NodeKind::Controller && !notes.is_empty() {
             self.committed.follow(look);
         }
-        if !notes.is_empty() {
-            self.ledger.observe(step.at, step.node, notes, look, &self.committed);
-        }
+        let died = &self.world.report().died;
+        self.ledger.observe(&step, notes, died, look, &self.committed);
         let mut touched = Touched::by(&step, notes);
         if self.checks_on {
             let found = self.checks.violations().len();
@@ -211,10 +209,24 @@ impl Lab {
         self.story.observe(scene, touched);
     }
 
+    /// Messages may die without an input: they were stuck, or nobody was there to take them.
+    fn take_deaths(&mut self) {
+        let died = &self.world.report().died;
+        if died.is_empty() {
+            return;
+        }
+        if let Some(recorder) = &mut self.recorder {
+            recorder.deaths(self.world.now(), self.world.inputs(), died);
+        }
+        self.ledger.on_deaths(self.world.now(), Look::at(&self.world));
+    }
+
     /// Hears of lives that began and ended; the end of one is written down.
     fn take_lives(&mut self) {
         let before = self.lives.len();
         self.lives.extend(self.world.life_changes());
+        let (at, look) = (self.world.now(), Look::at(&self.world));
+        self.ledger.on_lives(at, &self.lives[before..], look, &self.committed);
         let Some(recorder) = &mut self.recorder else { return };
         for change in &self.lives[before..] {
             if let LifeChange::Ended(node) = change {
@@ -250,7 +262,9 @@ impl Lab {
             if let Some(recorder) = &mut self.recorder {
                 recorder.story(at, self.world.inputs(), told);
             }
+            self.take_deaths();
             self.take_lives();
+            self.ledger.on_story(at, Look::at(&self.world), &self.committed);
             let mut touched = Touched::LIFE;
             if self.checks_on {
                 let found = self.checks.violations().len();

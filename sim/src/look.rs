@@ -12,7 +12,7 @@ use kafkalab_core::broker::Broker;
 use kafkalab_core::client::{ConsumerNode, ProducerNode};
 use kafkalab_core::controller::ControllerNode;
 use kafkalab_core::epoch::Offset;
-use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
+use kafkalab_core::id::{Incarnation, NodeId, NodeKind, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::metadata::{MetadataImage, PartitionRegistration};
 use kafkalab_core::node::{Node, NodeDisk};
@@ -69,6 +69,19 @@ impl<'a> Look<'a> {
         match self.world.process(node)? {
             Node::Consumer(consumer) => Some(consumer),
             Node::Broker(_) | Node::Controller(_) | Node::Producer(_) | Node::Admin(_) => None,
+        }
+    }
+
+    /// Whether `node` runs, or ran before.
+    pub fn has_lived(self, node: NodeId) -> bool {
+        self.world.is_up(node) || self.world.incarnation(node) > Incarnation(0)
+    }
+
+    /// Whether the client `node` ran and does so no more, or its application ended by itself.
+    pub fn is_dead(self, node: NodeId) -> bool {
+        match self.consumer(node) {
+            Some(consumer) => consumer.has_failed(),
+            None => self.has_lived(node) && !self.world.is_up(node),
         }
     }
 

@@ -76,6 +76,14 @@ impl Recorder {
         report.died.iter().copied().map(Happening::Died).for_each(&mut push);
     }
 
+    /// Writes down messages that died between two inputs, after input `input`.
+    pub fn deaths(&mut self, at: Instant, input: InputNo, died: &[Died]) {
+        self.entries.extend(died.iter().map(|died| {
+            let (cause, node) = (died.sent_by, Some(died.letter.to));
+            Entry { at, input, cause, node, what: Happening::Died(*died) }
+        }));
+    }
+
     /// Writes down that the life of `node` ended.
     pub fn ended(&mut self, at: Instant, input: InputNo, node: NodeId) {
         let (node, what) = (Some(node), Happening::Ended);

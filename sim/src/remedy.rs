@@ -5,7 +5,7 @@
 //! Draws are keyed, so nothing else changes before the settings make a difference (semantics 2).
 
 use crate::host::Host;
-use crate::ledger::{Fate, Outcome};
+use crate::ledger::{Fate, Outcome, Row};
 use crate::run::{How, run};
 use crate::scenario::plan::{ClientKind, Plan};
 use kafkalab_core::config::Acks;
@@ -63,7 +63,7 @@ pub fn find(
             continue;
         }
         let rows = || lost.iter().map(|id| lab.ledger().row(*id));
-        let is_lost = |row| lab.ledger().fate(row) == Fate::Lost;
+        let is_lost = |row: &Row| row.fate() == Fate::Lost;
         if rows().any(|row| row.is_none_or(is_lost)) {
             continue;
         }

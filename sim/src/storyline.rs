@@ -307,24 +307,29 @@ impl Teller<'_> {
 
     fn ledger(&self, lab: &Lab) -> Vec<String> {
         let ledger = lab.ledger();
-        let mut told: Vec<String> =
-            ledger.rows().map(|row| self.row(row, ledger.fate(row))).collect();
+        let mut told: Vec<String> = ledger.rows().map(|row| self.row(row)).collect();
         let all = ledger.totals();
-        told.push(format!(
-            "sent {}  acked {}  failed {}  unknown {}  delivered {}  lost {}  at risk {}  log duplicates {}",
-            all.sent,
-            all.acked,
-            all.failed,
-            all.unknown,
-            all.delivered,
-            all.lost,
-            all.at_risk,
-            all.log_duplicates
-        ));
+        let always = [("sent", all.sent), ("acked", all.acked), ("delivered", all.delivered)];
+        let always = always.into_iter().chain([("lost", all.lost)]);
+        let others = [
+            ("failed", all.failed),
+            ("unknown", all.unknown),
+            ("pending", all.pending),
+            ("not decided", all.not_decided),
+            ("at risk", all.at_risk),
+            ("unread", all.unread),
+            ("duplicates", all.duplicates),
+            ("log duplicates", all.log_duplicates),
+            ("reordered", all.reordered),
+        ];
+        let others = others.into_iter().filter(|(_, count)| *count > 0);
+        let counts: Vec<String> =
+            always.chain(others).map(|(word, count)| format!("{word} {count}")).collect();
+        told.push(counts.join("  "));
         told
     }
 
-    fn row(&self, row: &Row, fate: Fate) -> String {
+    fn row(&self, row: &Row) -> String {
         let outcome = match row.outcome {
             Outcome::Open => "open".to_owned(),
             Outcome::Acked { .. } => "acked".to_owned(),
@@ -332,7 +337,7 @@ impl Teller<'_> {
             Outcome::Unknown { error, .. } => format!("unknown {error}"),
         };
         let places: Vec<String> = row
-            .places
+            .places()
             .iter()
             .map(|place| {
                 let broker = self.plan.node_name(place.broker);
@@ -340,7 +345,11 @@ impl Teller<'_> {
             })
             .collect();
         let places = if places.is_empty() { "nowhere".to_owned() } else { places.join(", ") };
-        let lost = if fate == Fate::Lost { "  LOST" } else { "" };
+        let lost = match row.fate() {
+            Fate::Lost => "  LOST",
+            Fate::NotDecided => "  NOT DECIDED",
+            _ => "",
+        };
         let (record, attempts) = (self.record(row.id), row.attempts);
         let read = if row.delivered == 0 { "  never read" } else { "" };
         format!("{record}  {outcome}, attempts {attempts}, appended {places}{read}{lost}")

@@ -2,10 +2,12 @@
 
 use crate::check::Class;
 use crate::lab::{End, Lab};
-use crate::ledger::Totals;
+use crate::ledger::{Found, Observed, Totals, Unread};
+use crate::look::Look;
 use crate::scenario::plan::Ends;
 use crate::story::Judged;
 use crate::world::{Counters, Finding, TraceHash};
+use kafkalab_core::id::{NodeId, RecordId};
 use kafkalab_core::time::Instant;
 
 /// The answer in one word. In order of weight: the worst of several variants is the largest.
@@ -29,42 +31,6 @@ impl Status {
             Self::Stuck => "STUCK",
             Self::Fail => "FAIL",
             Self::Bug => "BUG",
-        }
-    }
-}
-
-/// What the run showed of delivery (H-41). Evidence about this run only.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Label {
-    /// Nothing lost, nothing twice.
-    ExactlyOnce,
-    /// Nothing lost, something twice.
-    AtLeastOnce,
-    /// Something lost, nothing twice.
-    AtMostOnce,
-    /// Something lost and something twice.
-    None,
-}
-
-impl Label {
-    /// The word in outputs.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::ExactlyOnce => "exactly-once",
-            Self::AtLeastOnce => "at-least-once",
-            Self::AtMostOnce => "at-most-once",
-            Self::None => "none",
-        }
-    }
-
-    fn of(totals: &Totals) -> Self {
-        let loses = totals.lost + totals.skipped > 0;
-        let repeats = totals.duplicates + totals.log_duplicates > 0;
-        match (loses, repeats) {
-            (false, false) => Self::ExactlyOnce,
-            (false, true) => Self::AtLeastOnce,
-            (true, false) => Self::AtMostOnce,
-            (true, true) => Self::None,
         }
     }
 }
@@ -99,8 +65,14 @@ pub struct Verdict {
     pub counters: Counters,
     /// The records.
     pub totals: Totals,
-    /// What the run showed of delivery.
-    pub label: Label,
+    /// What the run showed of delivery, and which leg decided it.
+    pub observed: Observed,
+    /// Clients that died, or whose application ended by itself, and were not started again.
+    pub dead: Vec<NodeId>,
+    /// What readers should have been given and were not, with the causes.
+    pub unread: Vec<Unread>,
+    /// Records that were lost for a while and are there again.
+    pub found: Vec<(RecordId, Found)>,
     /// The promises, in the order of the file.
     pub promises: Vec<Judged>,
     /// The invariants that did not hold.
@@ -136,15 +108,21 @@ impl Verdict {
             _ if is_broken && lab.has_come_to_its_end() => Status::Fail,
             status => status,
         };
-        let totals = *lab.ledger().totals();
+        let (ledger, look) = (lab.ledger(), Look::at(lab.world()));
+        let clients = lab.plan().clients.iter().map(|client| client.node);
+        let dead: Vec<NodeId> = clients.filter(|node| look.is_dead(*node)).collect();
+        let found = ledger.rows().filter_map(|row| Some((row.id, row.found()?))).collect();
         Self {
             status,
             reason,
             trace: lab.world().trace(),
             ended: lab.world().now(),
             counters: *lab.world().counters(),
-            label: Label::of(&totals),
-            totals,
+            observed: Observed::of(ledger, &dead),
+            dead,
+            unread: ledger.unread(look),
+            found,
+            totals: *ledger.totals(),
             promises,
             broken,
         }

@@ -63,6 +63,11 @@ impl Connections {
         Some(next)
     }
 
+    /// The requests that were received and not looked at yet, in no particular order.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = &Request> {
+        self.open.iter().flat_map(|connection| &connection.waiting).map(|(_, request)| request)
+    }
+
     /// The connection is gone, and with it what waited on it.
     pub(super) fn forget(&mut self, id: ConnId) {
         self.open.retain(|connection| connection.id != id);

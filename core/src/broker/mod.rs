@@ -38,7 +38,8 @@ use crate::id::{ConnId, CorrelationId, Incarnation, NodeId, TopicPartition};
 use crate::log::ReplicaFiles;
 use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
 use crate::protocol::{
-    AlterPartitionItem, Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Response,
+    AlterPartitionItem, Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Request,
+    Response,
 };
 use crate::raft::{MetadataLogDisk, Observer, ObserverSpec, VoterSet};
 use crate::replica::FollowerUpdate;
@@ -170,6 +171,11 @@ impl Broker {
     /// The replica of `tp`.
     pub fn replica(&self, tp: TopicPartition) -> Option<&crate::replica::Partition> {
         self.replicas.get(tp)
+    }
+
+    /// The requests that were received and not looked at yet: their connections are muted.
+    pub fn waiting_requests(&self) -> impl Iterator<Item = &Request> {
+        self.connections.waiting()
     }
 
     /// All replicas and the metadata they act on.

@@ -175,6 +175,20 @@ impl LogFile {
         (entry.batch.end_offset() == offset).then_some(entry.chain)
     }
 
+    /// Where the longest prefix of whole batches ends that both logs hold.
+    pub fn shared_end(&self, other: &Self) -> Offset {
+        let is_shared =
+            |entry: &Entry| other.chain_at(entry.batch.end_offset()) == Some(entry.chain);
+        let whole = self.chunks.partition_point(|chunk| chunk.last().is_some_and(is_shared));
+        let last_of = |entries: &[Entry]| entries.last().map(|entry| entry.batch.end_offset());
+        let within = self.chunks.get(whole).and_then(|chunk| {
+            let shared = chunk.partition_point(is_shared);
+            last_of(&chunk[..shared])
+        });
+        let before = whole.checked_sub(1).and_then(|chunk| last_of(&self.chunks[chunk]));
+        within.or(before).unwrap_or(Self::START)
+    }
+
     /// The batch that holds `offset`.
     pub fn batch_at(&self, offset: Offset) -> Option<&Batch> {
         let (chunk, index) = self.position(offset);
@@ -263,6 +277,27 @@ pub(super) mod tests {
             prop_assert_eq!(one.chain_at(Offset(shared)), other.chain_at(Offset(shared)));
             let end = Offset(shared + 1);
             prop_assert_eq!(one.chain_at(end) == other.chain_at(end), !differ);
+        }
+    }
+
+    proptest! {
+        /// Two logs share what a comparison batch by batch finds.
+        #[test]
+        fn the_shared_prefix_is_found(
+            shared in 0u64..700, one_more in 0u64..300, other_more in 0u64..300,
+        ) {
+            let mut one = LogFile::default();
+            for n in 0..shared {
+                one.append(batch(n, 1, 0, n as u32));
+            }
+            let mut other = one.clone();
+            (shared..shared + one_more).for_each(|n| one.append(batch(n, 1, 1, n as u32)));
+            (shared..shared + other_more).for_each(|n| other.append(batch(n, 1, 2, n as u32)));
+            let pairs = one.batches_from(Offset(0)).zip(other.batches_from(Offset(0)));
+            let equal = pairs.take_while(|(one, other)| one == other);
+            let expected = equal.last().map_or(Offset::ZERO, |(batch, _)| batch.end_offset());
+            prop_assert_eq!(one.shared_end(&other), expected);
+            prop_assert_eq!(other.shared_end(&one), expected);
         }
     }
 

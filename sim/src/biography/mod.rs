@@ -244,7 +244,7 @@ impl Biography {
             key: trail.key.clone(),
             tp: row.tp,
             acks: row.acks,
-            fate: lab.ledger().fate(row),
+            fate: row.fate(),
             delivered: row.delivered,
             processed: row.processed,
             stands_at: trail.stands_at(lab, row),
@@ -260,7 +260,7 @@ impl Biography {
     }
 
     fn how_lost(&self, row: &Row) -> Loss {
-        if row.places.is_empty() {
+        if row.places().is_empty() {
             return Loss::NeverAppended;
         }
         let (mut died, mut forgot) = (BrokerSet::EMPTY, BrokerSet::EMPTY);

@@ -1,109 +1,136 @@
-//! The rows, kept up to date note by note, and the totals that conditions and verdicts ask for.
+//! The ledger itself: hears what happened, keeps every row and every count up to date.
 
-use super::fate::{Fate, Outcome, Place, Row};
-use super::rows::Rows;
+use super::copies::{Change, Copies, Entry};
+use super::counts::{Share, Totals};
+use super::fate::{Found, Outcome, Row};
+use super::places::Place;
+use super::readers::{News, Reader, Unread};
+use super::rows::Chunked;
+use super::wire;
 use crate::look::{Committed, Look};
 use crate::scenario::plan::{ClientKind, Plan};
+use crate::world::{Died, LifeChange, Step, StepKind};
 use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
-use kafkalab_core::event::{ClientEvent, Event, ReplicaEvent};
-use kafkalab_core::id::{NodeId, RecordId, TopicPartition};
-use kafkalab_core::log::LogFile;
-use kafkalab_core::record::BatchBody;
+use kafkalab_core::error_code::ErrorCode;
+use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
+use kafkalab_core::id::{NodeId, NodeKind, RecordId, TopicPartition};
+use kafkalab_core::protocol::{ApiKey, Direction};
+use kafkalab_core::record::{Batch, BatchBody};
 use kafkalab_core::time::Instant;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-/// The counts of one client, or of all.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Records the application sent.
-    pub sent: u64,
-    /// Told success.
-    pub acked: u64,
-    /// Told failure, and surely not written.
-    pub failed: u64,
-    /// Told failure, and perhaps written.
-    pub unknown: u64,
-    /// Appended by a leader at least once.
-    pub appended: u64,
-    /// Handed to a consumer at least once.
-    pub delivered: u64,
-    /// Effect done at least once.
-    pub processed: u64,
-    /// Acked and missing from the log of a leader elected later.
-    pub lost: u64,
-    /// Effects done more than once, each repetition counted.
-    pub duplicates: u64,
-    /// Appends beyond the first that stand in the log beside it.
-    pub log_duplicates: u64,
-    /// In the log, passed over by a consumer group, effect never done. No groups yet: always 0.
-    pub skipped: u64,
-    /// Acked and not below the high watermark.
-    pub at_risk: u64,
-}
-
-impl Totals {
-    /// The count that records with this outcome are in; none for those still open.
-    const fn of(&mut self, outcome: Outcome) -> Option<&mut u64> {
-        match outcome {
-            Outcome::Open => None,
-            Outcome::Acked { .. } => Some(&mut self.acked),
-            Outcome::Failed { .. } => Some(&mut self.failed),
-            Outcome::Unknown { .. } => Some(&mut self.unknown),
-        }
-    }
-}
-
-/// The records of one producer and the counts of one client.
+/// One producer with its records.
 #[derive(Clone, Debug)]
 struct Account {
-    node: NodeId,
     acks: Acks,
-    rows: Rows,
+    rows: Chunked<Row>,
     totals: Totals,
-    in_hand: Option<RecordId>,
 }
 
-/// Every record's row.
+/// One partition: its copies, and who reads it.
+#[derive(Clone, Debug, Default)]
+struct Shelf {
+    copies: Copies,
+    /// Places in the list of readers.
+    readers: Vec<usize>,
+}
+
+/// A client's place in the list of its kind.
+#[derive(Clone, Copy, Debug)]
+enum Client {
+    Producer(usize),
+    Reader(usize),
+}
+
+/// Every record's row, every client's counts.
 #[derive(Clone, Debug)]
 pub struct Ledger {
+    clients: Arc<[Client]>,
     accounts: Vec<Account>,
+    readers: Vec<Reader>,
     totals: Totals,
-    /// Acked records that are not known to be committed, by partition: those that can be lost.
-    exposed: BTreeMap<TopicPartition, Vec<RecordId>>,
+    /// By topic and partition.
+    shelves: Vec<Vec<Shelf>>,
+    changes: u64,
+    /// Acked records without a copy: lost, unless an attempt is on its way.
+    suspects: BTreeSet<RecordId>,
+    /// Whether it must be looked which suspects are on their way.
+    is_wire_touched: bool,
+    /// Rows whose mark of being lost may be wrong until the end of the input.
+    unmarked: Vec<RecordId>,
+    scratch: Vec<Entry>,
 }
 
 impl Ledger {
-    /// An empty ledger for the clients of `plan`.
+    /// An empty ledger for the clients and topics of `plan`.
     pub fn new(plan: &Plan) -> Self {
-        let account = |node, acks| Account {
-            node,
-            acks,
-            rows: Rows::default(),
+        let (mut clients, mut accounts, mut readers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut shelves: Vec<Vec<Shelf>> = plan
+            .topics
+            .iter()
+            .map(|topic| vec![Shelf::default(); topic.partitions as usize])
+            .collect();
+        for client in &plan.clients {
+            match &client.kind {
+                ClientKind::Producer(producer) => {
+                    clients.push(Client::Producer(accounts.len()));
+                    let acks = producer.config.acks;
+                    let (rows, totals) = (Chunked::default(), Totals::default());
+                    accounts.push(Account { acks, rows, totals });
+                }
+                ClientKind::Consumer(consumer) => {
+                    clients.push(Client::Reader(readers.len()));
+                    for tp in &consumer.assign {
+                        shelves[tp.topic.0 as usize][tp.partition as usize]
+                            .readers
+                            .push(readers.len());
+                    }
+                    readers.push(Reader::new(client.node));
+                }
+            }
+        }
+        Self {
+            clients: clients.into(),
+            accounts,
+            readers,
             totals: Totals::default(),
-            in_hand: None,
-        };
-        let accounts = plan.clients.iter().map(|client| match &client.kind {
-            ClientKind::Producer(producer) => account(client.node, producer.config.acks),
-            ClientKind::Consumer(_) => account(client.node, Acks::All),
-        });
-        let (totals, exposed) = (Totals::default(), BTreeMap::new());
-        Self { accounts: accounts.collect(), totals, exposed }
+            shelves,
+            changes: 0,
+            suspects: BTreeSet::new(),
+            is_wire_touched: false,
+            unmarked: Vec::new(),
+            scratch: Vec::new(),
+        }
     }
+
+    // ---- questions -----------------------------------------------------------------------------
 
     /// The counts over all clients.
     pub const fn totals(&self) -> &Totals {
         &self.totals
     }
 
-    /// The counts of one client.
+    /// The counts of one client; `None` if it is neither a producer nor a consumer.
     pub fn totals_of(&self, client: NodeId) -> Option<&Totals> {
-        self.account(client).map(|account| &account.totals)
+        match self.client(client)? {
+            Client::Producer(place) => Some(&self.accounts[place].totals),
+            Client::Reader(place) => Some(&self.readers[place].totals),
+        }
+    }
+
+    /// A number that grows whenever a count may have changed.
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// The record a consumer's application has in hand.
     pub fn in_hand(&self, consumer: NodeId) -> Option<RecordId> {
-        self.account(consumer)?.in_hand
+        match self.client(consumer)? {
+            Client::Reader(place) => self.readers[place].in_hand,
+            Client::Producer(_) => None,
+        }
     }
 
     /// All rows, by producer and ordinal.
@@ -113,200 +140,319 @@ impl Ledger {
 
     /// One row.
     pub fn row(&self, id: RecordId) -> Option<&Row> {
-        self.account(id.producer)?.rows.get(id.n as usize)
+        match self.client(id.producer)? {
+            Client::Producer(place) => self.accounts[place].rows.get(id.n as usize),
+            Client::Reader(_) => None,
+        }
     }
 
-    /// Whether only one producer exists, so that `#3` needs no name.
+    /// Whether only one producer has sent anything, so that `#3` needs no name.
     pub fn has_one_producer(&self) -> bool {
         self.accounts.iter().filter(|account| !account.rows.is_empty()).count() <= 1
     }
 
-    /// The fate of a row as things stand.
-    pub fn fate(&self, row: &Row) -> Fate {
-        match row.outcome {
-            Outcome::Acked { .. } if row.lost.is_some() => Fate::Lost,
-            _ if row.processed > 1 => Fate::Duplicate,
-            Outcome::Open => Fate::Open,
-            Outcome::Failed { .. } => Fate::Failed,
-            Outcome::Unknown { .. } => Fate::Unknown,
-            Outcome::Acked { .. } => {
-                let exposed = row.tp.and_then(|tp| self.exposed.get(&tp));
-                if exposed.is_some_and(|ids| ids.contains(&row.id)) {
-                    Fate::AtRisk
-                } else {
-                    Fate::Ok
-                }
-            }
+    /// What readers should have been given and were not, with the causes.
+    pub fn unread(&self, look: Look<'_>) -> Vec<Unread> {
+        let place_for = |reader: &Reader, id: RecordId| {
+            let places = self.row(id)?.places();
+            let covered = |tp: TopicPartition| {
+                let shelf = self.shelf(tp);
+                shelf.readers.iter().any(|place| self.readers[*place].node == reader.node)
+            };
+            let last = places.iter().rfind(|place| covered(place.tp))?;
+            Some((last.tp, last.offset))
+        };
+        let unread = |reader: &Reader| reader.unread(look, |id| place_for(reader, id));
+        self.readers.iter().flat_map(unread).collect()
+    }
+
+    /// An acked record that is in a log that leads and whose effect some reader has not done.
+    pub(super) fn first_undone(&self) -> Option<RecordId> {
+        let mut undone = self.readers.iter().flat_map(Reader::undone);
+        undone.find(|id| self.row(*id).is_some_and(Row::is_acked))
+    }
+
+    /// Whether a client reads at all.
+    pub(super) const fn has_readers(&self) -> bool {
+        !self.readers.is_empty()
+    }
+
+    fn client(&self, node: NodeId) -> Option<Client> {
+        if node.kind() != NodeKind::Client {
+            return None;
         }
+        self.clients.get(usize::from(node.number()) - 1).copied()
     }
 
-    fn index(client: NodeId) -> usize {
-        usize::from(client.number()) - 1
+    fn shelf(&self, tp: TopicPartition) -> &Shelf {
+        &self.shelves[tp.topic.0 as usize][tp.partition as usize]
     }
 
-    fn account(&self, client: NodeId) -> Option<&Account> {
-        let account = self.accounts.get(Self::index(client))?;
-        (account.node == client).then_some(account)
+    fn shelf_mut(&mut self, tp: TopicPartition) -> &mut Shelf {
+        &mut self.shelves[tp.topic.0 as usize][tp.partition as usize]
     }
 
-    fn account_mut(&mut self, client: NodeId) -> Option<&mut Account> {
-        self.accounts.get_mut(Self::index(client)).filter(|account| account.node == client)
+    fn partitions(&self) -> impl Iterator<Item = TopicPartition> + use<> {
+        let counts: Vec<usize> = self.shelves.iter().map(Vec::len).collect();
+        (0_u32..).zip(counts).flat_map(|(topic, count)| {
+            let topic = kafkalab_core::id::TopicId(topic);
+            (0..count as u32).map(move |partition| TopicPartition { topic, partition })
+        })
     }
 
-    fn row_mut(&mut self, id: RecordId) -> Option<&mut Row> {
-        self.account_mut(id.producer)?.rows.get_mut(id.n as usize)
-    }
+    // ---- what happened -------------------------------------------------------------------------
 
-    /// Adds `change` to the counts of `client` and of all.
-    fn count(&mut self, client: NodeId, change: impl Fn(&mut Totals)) {
-        change(&mut self.totals);
-        if let Some(account) = self.account_mut(client) {
-            change(&mut account.totals);
-        }
-    }
-
-    // ---- notes ---------------------------------------------------------------------------------
-
-    /// Takes in what `node` noted at `at`.
+    /// Takes in one input of a process: what it noted, and which messages died.
     pub fn observe(
         &mut self,
-        at: Instant,
-        node: NodeId,
+        step: &Step,
         notes: &[Event],
+        died: &[Died],
         look: Look<'_>,
         committed: &Committed,
     ) {
         for note in notes {
             match note {
-                Event::Client(event) => self.on_client(at, node, event, look, committed),
-                Event::Replica(event) => self.on_replica(at, node, event, look, committed),
-                Event::Controller(_) => {}
+                Event::Client(event) => self.on_client(step.at, step.node, event),
+                Event::Replica(event) => {
+                    self.on_replica(step.at, step.node, event, look, committed);
+                }
+                Event::Controller(ControllerEvent::PartitionChanged { tp, .. }) => {
+                    self.follow(*tp, look, committed);
+                }
+                Event::Controller(
+                    ControllerEvent::Activated { .. }
+                    | ControllerEvent::BrokerRegistered { .. }
+                    | ControllerEvent::BrokerFenced { .. }
+                    | ControllerEvent::BrokerUnfenced { .. }
+                    | ControllerEvent::BrokerShuttingDown { .. }
+                    | ControllerEvent::TopicCreated { .. },
+                ) => {}
+            }
+        }
+        match step.what {
+            StepKind::Boot => self.follow_broker(step.node, look, committed),
+            StepKind::Hangup(_) => self.is_wire_touched = true,
+            StepKind::Deliver(letter) => {
+                self.is_wire_touched |=
+                    letter.api == ApiKey::Produce && letter.direction == Direction::Request;
+            }
+            StepKind::Alarm
+            | StepKind::Connected(_)
+            | StepKind::Flushed(_)
+            | StepKind::Terminate
+            | StepKind::Ask(_) => {}
+        }
+        self.is_wire_touched |= !died.is_empty();
+        self.finish(step.at, look);
+    }
+
+    /// Takes in that messages died between two inputs.
+    pub fn on_deaths(&mut self, at: Instant, look: Look<'_>) {
+        self.is_wire_touched = true;
+        self.finish(at, look);
+    }
+
+    /// Takes in lives that began or ended.
+    pub fn on_lives(
+        &mut self,
+        at: Instant,
+        lives: &[LifeChange],
+        look: Look<'_>,
+        committed: &Committed,
+    ) {
+        for change in lives {
+            let (LifeChange::Started(node) | LifeChange::Ended(node)) = *change;
+            match self.client(node) {
+                Some(Client::Producer(place)) if *change == LifeChange::Ended(node) => {
+                    self.abandon(place);
+                }
+                Some(Client::Reader(place)) => self.readers[place].in_hand = None,
+                Some(Client::Producer(_)) | None => {}
+            }
+            self.follow_broker(node, look, committed);
+        }
+        if !lives.is_empty() {
+            self.is_wire_touched = true;
+            self.finish(at, look);
+        }
+    }
+
+    /// Takes in what the story did to machines and disks.
+    pub fn on_story(&mut self, at: Instant, look: Look<'_>, committed: &Committed) {
+        for tp in self.partitions() {
+            self.follow(tp, look, committed);
+        }
+        self.is_wire_touched = true;
+        self.finish(at, look);
+    }
+
+    /// The life of a producer ended: an attempt without an answer is in doubt for ever.
+    fn abandon(&mut self, place: usize) {
+        let account = &self.accounts[place];
+        let rows = account.rows.iter();
+        let open = rows.filter(|row| row.outcome == Outcome::Open && row.attempts > 0);
+        for id in open.map(|row| row.id).collect::<Vec<_>>() {
+            self.change(id, |row| row.is_in_doubt = true);
+        }
+    }
+
+    /// The end of an input: finds out which records without a copy are on their way, and marks when
+    /// a record was lost or found.
+    fn finish(&mut self, at: Instant, look: Look<'_>) {
+        if std::mem::take(&mut self.is_wire_touched) && !self.suspects.is_empty() {
+            let travelling = wire::on_their_way(look, &self.suspects);
+            for id in self.suspects.clone() {
+                self.change(id, |row| row.is_on_its_way = travelling.contains(&id));
+            }
+        }
+        for id in std::mem::take(&mut self.unmarked) {
+            let Some(row) = self.row_mut(id) else { continue };
+            match (row.is_lost(), row.lost) {
+                (true, None) => row.lost = Some(at),
+                (false, Some(lost)) => {
+                    row.lost = None;
+                    row.found = Some(Box::new(Found { lost, found: at }));
+                }
+                (true, Some(_)) | (false, None) => {}
             }
         }
     }
 
-    fn on_client(
-        &mut self,
-        at: Instant,
-        node: NodeId,
-        event: &ClientEvent,
-        look: Look<'_>,
-        committed: &Committed,
-    ) {
+    // ---- rows ----------------------------------------------------------------------------------
+
+    fn row_mut(&mut self, id: RecordId) -> Option<&mut Row> {
+        match self.client(id.producer)? {
+            Client::Producer(place) => self.accounts[place].rows.get_mut(id.n as usize),
+            Client::Reader(_) => None,
+        }
+    }
+
+    /// Changes one row, and every count that depends on it.
+    fn change(&mut self, id: RecordId, change: impl FnOnce(&mut Row)) {
+        let Some(Client::Producer(place)) = self.client(id.producer) else { return };
+        let account = &mut self.accounts[place];
+        let Some(row) = account.rows.get_mut(id.n as usize) else { return };
+        let (before, had_copy) = (Share::of(row), row.has_copy());
+        change(row);
+        let after = Share::of(row);
+        let is_suspect = row.is_acked() && !row.has_copy();
+        if row.is_lost() != row.lost.is_some() {
+            self.unmarked.push(id);
+        }
+        if is_suspect {
+            self.suspects.insert(id);
+            self.is_wire_touched |= had_copy;
+        } else if !self.suspects.is_empty() {
+            self.suspects.remove(&id);
+        }
+        if before != after {
+            account.totals.shift(before, after);
+            self.totals.shift(before, after);
+            self.changes += 1;
+        }
+    }
+
+    // ---- clients -------------------------------------------------------------------------------
+
+    fn on_client(&mut self, at: Instant, node: NodeId, event: &ClientEvent) {
         match event {
             ClientEvent::SendCalled { id, .. } => self.open(at, *id),
             ClientEvent::BatchSent { tp, body, .. } => self.each(body, |row| {
                 row.tp = Some(*tp);
                 row.attempts += 1;
+                row.is_on_its_way = true;
             }),
-            ClientEvent::BatchAcked { tp, body, base_offset } => {
-                self.ack(at, *tp, body, *base_offset);
-                self.look_for_losses(at, *tp, look, committed);
-            }
-            ClientEvent::BatchFailed { body, error, is_indefinite: true, .. } => {
-                self.give_up(body, Outcome::Unknown { at, error: *error });
-            }
-            ClientEvent::BatchFailed { body, error, is_indefinite: false, .. } => {
-                self.give_up(body, Outcome::Failed { at, error: *error });
+            ClientEvent::BatchAcked { body, base_offset, .. } => self.ack(at, body, *base_offset),
+            ClientEvent::BatchFailed { body, error, is_indefinite, .. } => {
+                self.each(body, |row| give_up(row, at, *error, *is_indefinite));
             }
             ClientEvent::SendRefused { id, error } => {
-                self.resolve(*id, Outcome::Failed { at, error: *error });
+                self.change(*id, |row| give_up(row, at, *error, false));
             }
-            ClientEvent::Delivered { id: Some(id), .. } => {
-                let is_first = self.row_mut(*id).is_some_and(|row| {
-                    row.delivered += 1;
-                    row.delivered == 1
-                });
-                self.count(node, |totals| totals.delivered += u64::from(is_first));
-            }
+            ClientEvent::Delivered { tp, id: Some(id), .. } => self.deliver(node, *tp, *id),
             ClientEvent::Processing { id, .. } => {
-                if let Some(account) = self.account_mut(node) {
-                    account.in_hand = *id;
+                if let Some(reader) = self.reader_mut(node) {
+                    reader.in_hand = *id;
+                }
+                self.changes += 1;
+            }
+            ClientEvent::Processed { id, .. } => self.process(node, *id),
+            ClientEvent::PositionReset { tp, to, from: None } => {
+                if let Some(reader) = self.reader_mut(node) {
+                    reader.begin(*tp, *to);
                 }
             }
-            ClientEvent::Processed { id: Some(id), .. } => self.on_processed(node, *id),
             ClientEvent::Delivered { id: None, .. }
-            | ClientEvent::Processed { id: None, .. }
+            | ClientEvent::PositionReset { from: Some(_), .. }
             | ClientEvent::BatchRetried { .. }
             | ClientEvent::ProducerIdAssigned { .. }
-            | ClientEvent::PositionReset { .. }
             | ClientEvent::PollFailed { .. } => {}
         }
     }
 
     fn open(&mut self, at: Instant, id: RecordId) {
-        let Some(account) = self.account_mut(id.producer) else { return };
+        let Some(Client::Producer(place)) = self.client(id.producer) else { return };
+        let account = &mut self.accounts[place];
         // A restarted application sends again what it was not told of: the row goes on.
         if account.rows.get(id.n as usize).is_some() {
-            self.resolve(id, Outcome::Open);
             return;
         }
         assert_eq!(account.rows.len(), id.n as usize, "a producer numbers its records in order");
-        let acks = account.acks;
-        account.rows.push(Row::new(id, acks, at));
-        self.count(id.producer, |totals| totals.sent += 1);
+        account.rows.push(Row::new(id, account.acks, at));
+        account.totals.open();
+        self.totals.open();
+        self.changes += 1;
     }
 
-    fn ack(
-        &mut self,
-        at: Instant,
-        tp: TopicPartition,
-        body: &BatchBody,
-        base_offset: Option<Offset>,
-    ) {
+    /// Success, once told, stands, whatever a later life of the producer is told of the same record.
+    fn ack(&mut self, at: Instant, body: &BatchBody, base_offset: Option<Offset>) {
         for record in &body.records {
             let Some(id) = record.id else { continue };
             let offset = base_offset.map(|base| base.plus(u64::from(record.offset_delta)));
-            if self.resolve(id, Outcome::Acked { at, offset }) {
-                self.exposed.entry(tp).or_default().push(id);
-                self.count(id.producer, |totals| totals.at_risk += 1);
-            }
+            self.change(id, |row| {
+                if !row.is_acked() {
+                    row.outcome = Outcome::Acked { at, offset };
+                }
+            });
+            // With acks=0 the attempt has just left; with any other it was answered.
+            self.is_wire_touched |= base_offset.is_some();
         }
-    }
-
-    fn give_up(&mut self, body: &BatchBody, outcome: Outcome) {
-        for id in body.records.iter().filter_map(|record| record.id) {
-            self.resolve(id, outcome);
-        }
-    }
-
-    /// The producer was told `outcome`. Says whether that is news: success, once told, stands,
-    /// whatever a later life of the producer is told of the same record.
-    fn resolve(&mut self, id: RecordId, outcome: Outcome) -> bool {
-        let Some(row) = self.row_mut(id) else { return false };
-        if row.is_acked() {
-            return false;
-        }
-        let before = std::mem::replace(&mut row.outcome, outcome);
-        self.count(id.producer, |totals| {
-            if let Some(count) = totals.of(before) {
-                *count -= 1;
-            }
-            if let Some(count) = totals.of(outcome) {
-                *count += 1;
-            }
-        });
-        true
-    }
-
-    fn on_processed(&mut self, consumer: NodeId, id: RecordId) {
-        if let Some(account) = self.account_mut(consumer) {
-            account.in_hand = None;
-        }
-        let Some(row) = self.row_mut(id) else { return };
-        row.processed += 1;
-        let is_first = row.processed == 1;
-        self.count(consumer, |totals| {
-            *(if is_first { &mut totals.processed } else { &mut totals.duplicates }) += 1;
-        });
     }
 
     fn each(&mut self, body: &BatchBody, change: impl Fn(&mut Row)) {
         for id in body.records.iter().filter_map(|record| record.id) {
-            if let Some(row) = self.row_mut(id) {
-                change(row);
-            }
+            self.change(id, &change);
         }
+    }
+
+    fn reader_mut(&mut self, node: NodeId) -> Option<&mut Reader> {
+        match self.client(node)? {
+            Client::Reader(place) => Some(&mut self.readers[place]),
+            Client::Producer(_) => None,
+        }
+    }
+
+    fn deliver(&mut self, node: NodeId, tp: TopicPartition, id: RecordId) {
+        let Some(reader) = self.reader_mut(node) else { return };
+        let news = reader.deliver(tp, id);
+        self.changes += 1;
+        self.change(id, |row| {
+            row.delivered += 1;
+            hear(row, news);
+        });
+    }
+
+    fn process(&mut self, node: NodeId, id: Option<RecordId>) {
+        let Some(reader) = self.reader_mut(node) else { return };
+        reader.in_hand = None;
+        let Some(id) = id else { return };
+        let is_first = reader.process(id);
+        self.changes += 1;
+        self.change(id, |row| {
+            row.processed += 1;
+            row.repeats += u32::from(!is_first);
+        });
     }
 
     // ---- logs ----------------------------------------------------------------------------------
@@ -320,129 +466,157 @@ impl Ledger {
         committed: &Committed,
     ) {
         match event {
-            ReplicaEvent::Appended { tp, base_offset, leader_epoch, as_leader: true, body } => {
-                for record in &body.records {
-                    let Some(id) = record.id else { continue };
-                    let offset = base_offset.plus(u64::from(record.offset_delta));
-                    let place = Place { broker: node, offset, leader_epoch: *leader_epoch, at };
-                    self.on_place(*tp, id, place, look.log(*tp, node));
+            ReplicaEvent::Appended { tp, base_offset, leader_epoch, as_leader, body } => {
+                let (tp, base_offset, leader_epoch) = (*tp, *base_offset, *leader_epoch);
+                if *as_leader {
+                    let place = Place { tp, broker: node, offset: base_offset, leader_epoch, at };
+                    self.place(place, body);
+                }
+                let batch = Batch { base_offset, leader_epoch, body: Arc::clone(body) };
+                let is_in_step = self.correct(tp, |copies, out| copies.append(node, batch, out));
+                if !is_in_step {
+                    self.follow(tp, look, committed);
                 }
             }
-            ReplicaEvent::BecameLeader { tp, .. } => self.look_for_losses(at, *tp, look, committed),
-            ReplicaEvent::HighWatermark { tp, as_leader: true, .. } => {
-                self.look_for_losses(at, *tp, look, committed);
+            ReplicaEvent::HighWatermark { tp, to, .. } => {
+                self.correct(*tp, |copies, out| copies.move_watermark(node, *to, out));
             }
-            _ => {}
+            ReplicaEvent::BecameLeader { tp, .. }
+            | ReplicaEvent::BecameFollower { tp, .. }
+            | ReplicaEvent::Loaded { tp, .. }
+            | ReplicaEvent::Truncated { tp, .. } => self.follow(*tp, look, committed),
+            ReplicaEvent::ProduceAnswered { error, .. } => {
+                self.is_wire_touched |= *error != ErrorCode::None;
+            }
+            ReplicaEvent::Lifecycle { .. }
+            | ReplicaEvent::Registered { .. }
+            | ReplicaEvent::DuplicateRecognised { .. }
+            | ReplicaEvent::IsrProposed { .. }
+            | ReplicaEvent::IsrAdopted { .. }
+            | ReplicaEvent::IsrForgotten { .. }
+            | ReplicaEvent::IsrRefused { .. }
+            | ReplicaEvent::FollowerCounted { .. }
+            | ReplicaEvent::DivergenceFound { .. }
+            | ReplicaEvent::MetadataPublished { .. } => {}
         }
     }
 
-    fn on_place(&mut self, tp: TopicPartition, id: RecordId, place: Place, log: Option<&LogFile>) {
-        let Some(row) = self.row_mut(id) else { return };
-        row.tp = Some(tp);
-        let again = row.places.iter().any(|old| {
-            old.offset != place.offset && log.is_some_and(|log| holds(log, old.offset, id))
-        });
-        let is_first = row.places.is_empty();
-        row.places.push(place);
-        let was_lost = row.lost.take().is_some();
-        self.count(id.producer, |totals| {
-            totals.appended += u64::from(is_first);
-            totals.log_duplicates += u64::from(again);
-            totals.lost -= u64::from(was_lost);
-        });
+    /// A leader appended `body`, its first record at `first`.
+    fn place(&mut self, first: Place, body: &BatchBody) {
+        for record in &body.records {
+            let Some(id) = record.id else { continue };
+            let offset = first.offset.plus(u64::from(record.offset_delta));
+            self.change(id, |row| {
+                row.tp = Some(first.tp);
+                row.places.push(Place { offset, ..first });
+            });
+        }
     }
 
-    /// Looks through the records that can still be lost: what the leader has below its high
-    /// watermark is safe, what a leader of a later epoch has not is lost.
-    fn look_for_losses(
+    /// Compares the logs of every partition with a replica on `node` with what was entered.
+    fn follow_broker(&mut self, node: NodeId, look: Look<'_>, committed: &Committed) {
+        if node.kind() != NodeKind::Broker {
+            return;
+        }
+        for tp in self.partitions() {
+            if committed.partition(tp).is_some_and(|record| record.replicas.contains(&node)) {
+                self.follow(tp, look, committed);
+            }
+        }
+    }
+
+    fn follow(&mut self, tp: TopicPartition, look: Look<'_>, committed: &Committed) {
+        self.correct(tp, |copies, out| copies.follow(tp, look, committed, out));
+    }
+
+    /// Lets the copies of `tp` change, and corrects the rows and the order by what changed.
+    fn correct<T>(
         &mut self,
-        at: Instant,
         tp: TopicPartition,
-        look: Look<'_>,
-        committed: &Committed,
-    ) {
-        let Some(leader) = committed.leader(look, tp) else { return };
-        let Some(exposed) = self.exposed.get_mut(&tp) else { return };
-        let mut ids = std::mem::take(exposed);
-        let log = leader.log();
-        let epoch = leader.leader_epoch().expect("a leader has an epoch");
-        ids.retain(|id| {
-            let row = self.row_mut(*id).expect("an exposed record has a row");
-            let held = row.places.iter().rev().find(|p| holds(log.file(), p.offset, *id)).copied();
-            match held {
-                Some(place) if place.offset < log.high_watermark() => {
-                    self.count(id.producer, |totals| totals.at_risk -= 1);
-                    false
-                }
-                // A record that no leader has appended yet (acks=0, still under way) is judged when
-                // the run ends.
-                None if row.places.last().is_some_and(|place| place.leader_epoch < epoch) => {
-                    row.lost = Some(at);
-                    self.count(id.producer, |totals| {
-                        totals.at_risk -= 1;
-                        totals.lost += 1;
-                    });
-                    false
-                }
-                Some(_) | None => true,
-            }
-        });
-        *self.exposed.get_mut(&tp).expect("taken from there") = ids;
+        change: impl FnOnce(&mut Copies, &mut Vec<Entry>) -> T,
+    ) -> T {
+        let mut entries = std::mem::take(&mut self.scratch);
+        let before = self.reordered_in(tp);
+        let outcome = change(&mut self.shelf_mut(tp).copies, &mut entries);
+        for entry in entries.drain(..) {
+            self.enter(tp, entry);
+        }
+        self.scratch = entries;
+        let after = self.reordered_in(tp);
+        if before != after {
+            self.count_order(before, false);
+            self.count_order(after, true);
+            self.changes += 1;
+        }
+        outcome
     }
 
-    /// The end of the run: every acked record is looked for in the final log, whatever was thought
-    /// of it before. A partition without a leader is judged by what its last leader left on disk.
-    pub fn close(&mut self, at: Instant, look: Look<'_>, committed: &Committed) {
-        self.exposed.clear();
-        let (mut lost, mut at_risk) = (BTreeMap::new(), BTreeMap::new());
-        for account in &mut self.accounts {
-            for row in account.rows.iter_mut().filter(|row| row.is_acked()) {
-                let Some(tp) = row.tp else { continue };
-                let id = row.id;
-                let leader = committed.leader(look, tp);
-                let registration = committed.partition(tp);
-                let log = match leader {
-                    Some(leader) => Some(leader.log().file()),
-                    None => registration
-                        .and_then(|r| r.leader.or_else(|| r.isr.iter().next()))
-                        .and_then(|broker| look.log(tp, broker)),
+    fn enter(&mut self, tp: TopicPartition, (id, change, is_more): Entry) {
+        let mut unread = 0_i32;
+        if matches!(change, Change::Leading { .. }) {
+            let Self { shelves, readers, .. } = self;
+            for place in &shelves[tp.topic.0 as usize][tp.partition as usize].readers {
+                unread += match readers[*place].copy(id, is_more) {
+                    News::None => 0,
+                    News::Unread => 1,
+                    News::Read => -1,
                 };
-                let place = log.and_then(|log| {
-                    row.places.iter().rev().find(|place| holds(log, place.offset, id))
-                });
-                match (place, leader) {
-                    (Some(place), Some(leader))
-                        if place.offset >= leader.log().high_watermark() =>
-                    {
-                        *at_risk.entry(id.producer).or_insert(0) += 1;
-                        self.exposed.entry(tp).or_default().push(id);
-                        row.lost = None;
-                    }
-                    (Some(_), _) => row.lost = None,
-                    (None, _) => {
-                        row.lost.get_or_insert(at);
-                        *lost.entry(id.producer).or_insert(0) += 1;
-                    }
-                }
             }
         }
-        self.totals.lost = lost.values().sum();
-        self.totals.at_risk = at_risk.values().sum();
-        for account in &mut self.accounts {
-            account.totals.lost = lost.get(&account.node).copied().unwrap_or(0);
-            account.totals.at_risk = at_risk.get(&account.node).copied().unwrap_or(0);
+        let by = |count: &mut u16| {
+            *count = if is_more { *count + 1 } else { *count - 1 };
+        };
+        self.change(id, |row| {
+            match change {
+                Change::Leading { is_committed } => {
+                    by(&mut row.copies.leading);
+                    if is_committed {
+                        by(&mut row.copies.committed);
+                    }
+                }
+                Change::Leaderless => by(&mut row.copies.leaderless),
+                Change::Committed => by(&mut row.copies.committed),
+            }
+            row.unread = (i32::from(row.unread) + unread) as u16;
+        });
+    }
+
+    /// How many records stand against their order in the log that leads `tp`, by producer.
+    fn reordered_in(&self, tp: TopicPartition) -> Vec<(NodeId, u64)> {
+        let copies = &self.shelf(tp).copies;
+        let counts = copies.producers().map(|producer| (producer, copies.reordered(producer)));
+        counts.filter(|(_, reordered)| *reordered > 0).collect()
+    }
+
+    fn count_order(&mut self, counts: Vec<(NodeId, u64)>, is_more: bool) {
+        for (producer, n) in counts {
+            let Some(Client::Producer(place)) = self.client(producer) else { continue };
+            for totals in [&mut self.totals, &mut self.accounts[place].totals] {
+                let count = &mut totals.reordered;
+                *count = if is_more { *count + n } else { *count - n };
+            }
         }
     }
 }
 
-/// Whether `log` holds record `id` at `offset`.
-fn holds(log: &LogFile, offset: Offset, id: RecordId) -> bool {
-    log.batch_at(offset).is_some_and(|batch| {
-        // Without compaction a record stands at the place its delta says.
-        let delta = offset.0 - batch.base_offset.0;
-        batch.body.records.get(delta as usize).is_some_and(|record| {
-            assert_eq!(u64::from(record.offset_delta), delta, "no gaps inside a batch");
-            record.id == Some(id)
-        })
-    })
+/// The producer was told that its record failed.
+fn give_up(row: &mut Row, at: Instant, error: ErrorCode, is_in_doubt: bool) {
+    row.is_in_doubt |= is_in_doubt;
+    row.outcome = match row.outcome {
+        acked @ Outcome::Acked { .. } => acked,
+        Outcome::Open | Outcome::Failed { .. } | Outcome::Unknown { .. } if row.is_in_doubt => {
+            Outcome::Unknown { at, error }
+        }
+        Outcome::Open | Outcome::Failed { .. } | Outcome::Unknown { .. } => {
+            Outcome::Failed { at, error }
+        }
+    };
+}
+
+fn hear(row: &mut Row, news: News) {
+    match news {
+        News::None => {}
+        News::Unread => row.unread += 1,
+        News::Read => row.unread -= 1,
+    }
 }

@@ -243,6 +243,11 @@ impl Agenda {
         taken
     }
 
+    /// All pending parcels, in no particular order.
+    pub(super) fn parcels(&self) -> impl Iterator<Item = &Parcel> {
+        self.parcels.iter().flatten()
+    }
+
     /// All pending keys, in no particular order.
     pub(super) fn keys(&self) -> impl Iterator<Item = Key> + '_ {
         self.heap.iter().map(|Reverse(key)| *key)

@@ -175,6 +175,21 @@ impl<P: Process> World<P> {
         keys.into_iter().filter_map(|key| Some((key.at(), self.letter_of(key)?))).collect()
     }
 
+    /// Every message that was sent and did not arrive or die yet, in no particular order: under way,
+    /// kept from arriving, or in the socket of a paused process.
+    pub fn undelivered(&self) -> impl Iterator<Item = &Frame> {
+        self.agenda.parcels().filter_map(|parcel| match &parcel.what {
+            What::Message(frame) => Some(frame),
+            What::Attempt(_)
+            | What::Accepted(_)
+            | What::Hangup(_)
+            | What::GiveUp(_)
+            | What::Flushed(..)
+            | What::Boot(_)
+            | What::Injected(_) => None,
+        })
+    }
+
     /// Messages that a cut, a hold or retransmission keeps from arriving.
     pub fn stuck(&self) -> Vec<Letter> {
         self.network.stuck().filter_map(|key| self.letter_of(key)).collect()

@@ -160,6 +160,7 @@ pub(super) const fn word(fate: Fate) -> &'static str {
         Fate::Open => "OPEN",
         Fate::AtRisk => "AT RISK",
         Fate::Ok => "OK",
+        Fate::NotDecided => "NOT DECIDED",
         Fate::Lost => "LOST",
         Fate::Duplicate => "DUPLICATE",
         Fate::Failed => "FAILED",
@@ -187,6 +188,9 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
         Fate::Ok => format!("Safe: it stands {place}; {read}."),
         Fate::AtRisk => format!("At risk: acked, but not below the high watermark; {holders}."),
         Fate::Duplicate => format!("Repeated: it stands {place}; {read}."),
+        Fate::NotDecided => {
+            format!("Not decided: acked, and its partition has no leader; {holders}.")
+        }
         Fate::Failed => format!("Failed: {producer} was told so, and may send it again; {read}."),
         Fate::Unknown => {
             format!("Unknown: {producer} was told of a failure, yet it stands {place}; {read}.")

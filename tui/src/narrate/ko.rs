@@ -182,6 +182,7 @@ pub(super) const fn word(fate: Fate) -> &'static str {
         Fate::Open => "미정",
         Fate::AtRisk => "위험",
         Fate::Ok => "안전",
+        Fate::NotDecided => "미결정",
         Fate::Lost => "유실",
         Fate::Duplicate => "중복",
         Fate::Failed => "실패",
@@ -215,6 +216,7 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
             format!("위험: ack를 받았지만 아직 하이 워터마크 아래가 아니다. {holders}.")
         }
         Fate::Duplicate => format!("중복: {place}. {read}."),
+        Fate::NotDecided => format!("미결정: ack를 받았으나 파티션에 리더가 없다. {holders}."),
         Fate::Failed => format!("실패: {producer} 실패를 통보받았고 다시 보낼 수 있다. {read}."),
         Fate::Unknown => format!("알 수 없음: {producer} 실패를 통보받았다. {place}. {read}."),
         Fate::Open => format!("미정: {producer} 성공도 실패도 듣지 못했다. {holders}."),

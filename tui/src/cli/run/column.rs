@@ -76,9 +76,9 @@ impl Column {
         let ledger = self.lab.ledger();
         let is_meant = |row: &Row, query: &Query| match query {
             Query::Lost => row.is_acked() && row.lost.is_some(),
-            Query::Duplicates => row.processed > 1,
-            Query::LogDuplicates => row.places.len() > 1,
-            Query::AtRisk => ledger.fate(row) == Fate::AtRisk,
+            Query::Duplicates => row.repeats > 0,
+            Query::LogDuplicates => row.copies_in_logs() > 1,
+            Query::AtRisk => row.fate() == Fate::AtRisk,
             Query::Unknown => matches!(row.outcome, Outcome::Unknown { .. }),
             Query::Failed(producer) => {
                 row.id.producer == *producer && matches!(row.outcome, Outcome::Failed { .. })

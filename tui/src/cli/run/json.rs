@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use kafkalab_sim::check::Class;
 use kafkalab_sim::cluster::shown;
+use kafkalab_sim::ledger::{Label, Leg, Unread, UnreadCause};
 use kafkalab_sim::recording::Happening;
 use kafkalab_sim::scenario::plan::Text;
 use kafkalab_sim::scenario::{Lang, Scenario};
@@ -99,7 +100,10 @@ struct VerdictLine<'a> {
     events: u64,
     messages: u64,
     ledger: LedgerField,
-    label: &'static str,
+    label: Option<&'static str>,
+    decided_by: Option<&'static str>,
+    dead: Vec<String>,
+    unread: Vec<UnreadField>,
     promises: Vec<PromiseField<'a>>,
     violations: Vec<ViolationField<'a>>,
 }
@@ -110,14 +114,28 @@ struct LedgerField {
     acked: u64,
     failed: u64,
     unknown: u64,
+    pending: u64,
+    gave_up: u64,
     appended: u64,
     delivered: u64,
     processed: u64,
     lost: u64,
+    not_decided: u64,
+    unread: u64,
     duplicates: u64,
     log_duplicates: u64,
+    reordered: u64,
     skipped: u64,
     at_risk: u64,
+}
+
+#[derive(Serialize)]
+struct UnreadField {
+    reader: String,
+    /// `never-started`, `died`, `started-after`, `skipped`, `behind`.
+    cause: &'static str,
+    records: u64,
+    first: String,
 }
 
 #[derive(Serialize)]
@@ -240,16 +258,24 @@ fn verdict<'a>(scenario: &'a Scenario, column: &'a Column) -> VerdictLine<'a> {
             acked: totals.acked,
             failed: totals.failed,
             unknown: totals.unknown,
+            pending: totals.pending,
+            gave_up: totals.gave_up,
             appended: totals.appended,
             delivered: totals.delivered,
             processed: totals.processed,
             lost: totals.lost,
+            not_decided: totals.not_decided,
+            unread: totals.unread,
             duplicates: totals.duplicates,
             log_duplicates: totals.log_duplicates,
+            reordered: totals.reordered,
             skipped: totals.skipped,
             at_risk: totals.at_risk,
         },
-        label: verdict.label.word(),
+        label: verdict.observed.label.map(Label::word),
+        decided_by: verdict.observed.decided_by.map(Leg::word),
+        dead: verdict.dead.iter().map(|node| column.plan().node_name(*node)).collect(),
+        unread: verdict.unread.iter().map(|unread| unread_field(column, unread)).collect(),
         promises: promises
             .map(|one| PromiseField { text: &one.text, ok: one.is_kept, value: &one.value })
             .collect(),
@@ -262,6 +288,21 @@ fn verdict<'a>(scenario: &'a Scenario, column: &'a Column) -> VerdictLine<'a> {
                 excused: one.is_excused,
             })
             .collect(),
+    }
+}
+
+fn unread_field(column: &Column, unread: &Unread) -> UnreadField {
+    UnreadField {
+        reader: column.plan().node_name(unread.reader),
+        cause: match unread.cause {
+            UnreadCause::NeverStarted => "never-started",
+            UnreadCause::Died => "died",
+            UnreadCause::StartedAfter => "started-after",
+            UnreadCause::Skipped => "skipped",
+            UnreadCause::Behind => "behind",
+        },
+        records: unread.records,
+        first: column.record_name(unread.first),
     }
 }
 

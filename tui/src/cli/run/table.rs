@@ -123,14 +123,18 @@ fn steps(columns: &[Column]) -> Vec<Row> {
 fn ledger(columns: &[Column]) -> Vec<Row> {
     type Count = fn(&Totals) -> u64;
     // Name; whether a number other than 0 is bad; whether it is shown even if it is 0; the number.
-    let all: [(&str, bool, bool, Count); 7] = [
+    let all: [(&str, bool, bool, Count); 11] = [
         ("acked", false, true, |totals| totals.acked),
         ("failed", false, false, |totals| totals.failed),
         ("unknown", true, false, |totals| totals.unknown),
+        ("pending", true, false, |totals| totals.pending),
         ("at risk", true, false, |totals| totals.at_risk),
         ("lost", true, true, |totals| totals.lost),
+        ("not decided", true, false, |totals| totals.not_decided),
+        ("unread", true, false, |totals| totals.unread),
         ("duplicates", true, true, |totals| totals.duplicates),
         ("log duplicates", true, false, |totals| totals.log_duplicates),
+        ("reordered", true, false, |totals| totals.reordered),
     ];
     let mut rows = Vec::new();
     for (label, is_bad, is_always, count) in all {
