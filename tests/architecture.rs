@@ -32,6 +32,7 @@ const SIM: &[&[&str]] = &[
     &["story", "quiet"],
     &["recording"],
     &["lab"],
+    &["trouble"],
     &["verdict", "biography", "chaos", "run"],
     &["storyline", "remedy"],
 ];

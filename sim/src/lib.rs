@@ -22,5 +22,6 @@ pub mod run;
 pub mod scenario;
 pub mod story;
 pub mod storyline;
+pub mod trouble;
 pub mod verdict;
 pub mod world;

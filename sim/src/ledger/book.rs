@@ -151,6 +151,20 @@ impl Ledger {
         self.accounts.iter().filter(|account| !account.rows.is_empty()).count() <= 1
     }
 
+    /// The records that stand in a log that leads right behind one of the same producer that was
+    /// sent after them.
+    pub fn reordered(&self) -> BTreeSet<RecordId> {
+        self.shelves.iter().flatten().flat_map(|shelf| shelf.copies.reordered_records()).collect()
+    }
+
+    /// The records in logs that lead which `reader` covers and was never given.
+    pub fn unread_by(&self, reader: NodeId) -> BTreeSet<RecordId> {
+        match self.client(reader) {
+            Some(Client::Reader(place)) => self.readers[place].unread_records().collect(),
+            Some(Client::Producer(_)) | None => BTreeSet::new(),
+        }
+    }
+
     /// What readers should have been given and were not, with the causes.
     pub fn unread(&self, look: Look<'_>) -> Vec<Unread> {
         let place_for = |reader: &Reader, id: RecordId| {

@@ -58,10 +58,13 @@ struct Order {
 }
 
 impl Order {
-    fn append(&mut self, id: RecordId) {
+    /// Adds the next record of the log. Says whether it stands against the order of sending.
+    fn append(&mut self, id: RecordId) -> bool {
         let (last, reordered) = self.by_producer.entry(id.producer).or_insert((id.n, 0));
-        *reordered += u64::from(id.n < *last);
+        let is_against = id.n < *last;
+        *reordered += u64::from(is_against);
         *last = id.n;
+        is_against
     }
 }
 
@@ -206,17 +209,26 @@ impl Copies {
         record.leader.filter(|node| world.is_up(*node) && Some(world.incarnation(*node)) == life)
     }
 
+    /// Counts the neighbours of the whole log that leads.
     fn count_order(&mut self) {
         let mut order = Order::default();
-        if let Some(log) = self.leading_log() {
-            for batch in log.batches_from(LogFile::START) {
-                batch.body.records.iter().filter_map(|record| record.id).for_each(|id| {
-                    order.append(id);
-                });
-            }
+        for id in ids(self.leading_log()) {
+            order.append(id);
         }
         self.order = order;
     }
+
+    /// The records that stand right behind one of the same producer that was sent after them.
+    pub(super) fn reordered_records(&self) -> Vec<RecordId> {
+        let mut order = Order::default();
+        ids(self.leading_log()).filter(|id| order.append(*id)).collect()
+    }
+}
+
+/// The records of a log, in order.
+fn ids(log: Option<&LogFile>) -> impl Iterator<Item = RecordId> + '_ {
+    let batches = log.into_iter().flat_map(|log| log.batches_from(LogFile::START));
+    batches.flat_map(|batch| batch.body.records.iter().filter_map(|record| record.id))
 }
 
 /// Enters every record of `batch`, or takes it out; `watermark` is that of a log that leads.

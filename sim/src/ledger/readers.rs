@@ -149,6 +149,11 @@ impl Reader {
         self.of(|given| given.copies > 0 && given.effects == 0)
     }
 
+    /// The records in logs that lead which it covers and was never given.
+    pub(super) fn unread_records(&self) -> impl Iterator<Item = RecordId> + '_ {
+        self.of(Given::is_unread)
+    }
+
     fn of(&self, wanted: fn(Given) -> bool) -> impl Iterator<Item = RecordId> + '_ {
         self.given.iter().flat_map(move |(producer, given)| {
             let numbered = (0_u32..).zip(given.iter());
@@ -164,7 +169,7 @@ impl Reader {
         place: impl Fn(RecordId) -> Option<(TopicPartition, Offset)>,
     ) -> Vec<Unread> {
         let mut found: BTreeMap<UnreadCause, Unread> = BTreeMap::new();
-        for id in self.of(Given::is_unread) {
+        for id in self.unread_records() {
             let cause = self.why_unread(look, place(id));
             let new = Unread { reader: self.node, cause, records: 0, first: id };
             found.entry(cause).or_insert(new).records += 1;

@@ -81,7 +81,7 @@ pub enum Verb {
     Check(CheckArgs),
     /// List the built-in lessons, or show one
     Lessons(LessonsArgs),
-    /// Tell the story of one record, or what a term means
+    /// Say what went wrong in a run, tell the story of one record, or what a term means
     Explain(ExplainArgs),
 }
 
@@ -133,7 +133,7 @@ pub struct LessonsArgs {
 /// `kafkalab explain`.
 #[derive(Clone, Debug, Group)]
 pub struct ExplainArgs {
-    /// A term, such as hw; or, with --record, a path, `-`, or a lesson by number or id
+    /// A term, such as hw; or a scenario: a path, `-`, or a lesson by number or id
     #[arg(value_name = "TERM|SCENARIO")]
     pub what: String,
     /// The record to tell of: 3 is #3; p2#3 where several clients produce

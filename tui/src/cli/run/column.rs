@@ -3,11 +3,13 @@
 use kafkalab_core::id::{NodeId, RecordId};
 use kafkalab_sim::lab::{End, Lab};
 use kafkalab_sim::ledger::{Fate, Outcome, Row};
-use kafkalab_sim::scenario::Plan;
 use kafkalab_sim::scenario::condition::Query;
 use kafkalab_sim::scenario::plan::Promise;
+use kafkalab_sim::scenario::{Lang, Plan};
 use kafkalab_sim::story::Judged;
 use kafkalab_sim::verdict::Verdict;
+
+use crate::narrate::Narrator;
 
 /// A variant and what it came to.
 pub(super) struct Column {
@@ -96,11 +98,7 @@ impl Column {
 
     /// `#3 #4`, at most eight of them.
     pub(super) fn record_names(&self, ids: &[RecordId]) -> String {
-        const MOST: usize = 8;
-        let names: Vec<String> = ids.iter().take(MOST).map(|id| self.record_name(*id)).collect();
-        let more = ids.len().saturating_sub(MOST);
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        format!("{}{tail}", names.join(" "))
+        Narrator { plan: self.plan(), lang: Lang::En }.names_of(ids)
     }
 }
 

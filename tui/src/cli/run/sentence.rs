@@ -1,16 +1,17 @@
-//! The verdict for people: which acked records were lost, why, and what would have kept them.
+//! The verdict for people: what went wrong with which records, why, and what would have helped.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kafkalab_core::id::RecordId;
-use kafkalab_sim::biography::{Biography, Loss};
+use kafkalab_sim::biography::{Analysis, Finding};
 use kafkalab_sim::host::default_host;
-use kafkalab_sim::ledger::Row;
-use kafkalab_sim::remedy;
+use kafkalab_sim::remedy::{self, Effort, Search};
 use kafkalab_sim::run::{How, run};
 use kafkalab_sim::scenario::Lang;
+use kafkalab_sim::trouble::Trouble;
 use unicode_width::UnicodeWidthStr;
 
 use super::column::Column;
@@ -20,10 +21,8 @@ use crate::narrate::Narrator;
 
 /// A run with more inputs is not repeated only to explain it here: `explain` does that.
 const MOST_INPUTS: u64 = 200_000;
-/// So many lost records are looked at one by one.
-const MOST_RECORDS: usize = 8;
 
-/// One short paragraph for each variant that lost something.
+/// One short paragraph for each thing that went wrong in a variant.
 pub(super) fn print(
     columns: &[Column],
     lang: Lang,
@@ -49,33 +48,27 @@ pub(super) fn print(
 }
 
 fn about(column: &Column, lang: Lang, stop: &Arc<AtomicBool>) -> Vec<String> {
-    let is_lost = |row: &&Row| row.is_acked() && row.lost.is_some();
-    let lost: Vec<RecordId> =
-        column.lab.ledger().rows().filter(is_lost).map(|row| row.id).collect();
     let is_worth_it = column.verdict.counters.inputs <= MOST_INPUTS && !column.was_interrupted();
-    if lost.is_empty() || !is_worth_it {
+    let is_in = |trouble: &Trouble| trouble.is_in(&column.lab);
+    if !is_worth_it || !Trouble::all(&column.lab).iter().any(is_in) {
         return Vec::new();
     }
     // The same run again, this time written down.
-    let how = How { host: default_host(), is_recorded: true };
-    let Ok(lab) = run(column.lab.plan(), how, stop) else { return Vec::new() };
-    let mut causes: Vec<(Loss, Biography, Vec<RecordId>)> = Vec::new();
-    for id in lost.iter().take(MOST_RECORDS) {
-        let Some(life) = Biography::of(&lab, *id) else { continue };
-        let Some(loss) = life.loss else { continue };
-        match causes.iter_mut().find(|(known, _, _)| *known == loss) {
-            Some((_, _, ids)) => ids.push(*id),
-            None => causes.push((loss, life, vec![*id])),
-        }
-    }
-    if causes.len() == 1 {
-        causes[0].2.clone_from(&lost);
-    }
-    let remedy = remedy::find(column.lab.plan(), &lost, default_host(), stop);
+    let (host, plan) = (default_host(), column.lab.plan());
+    let Ok(lab) = run(plan, How { host, is_recorded: true }, stop) else { return Vec::new() };
+    let findings = Analysis::of(&lab).findings();
     let narrator = Narrator { plan: column.plan(), lang };
-    let tell = |(loss, life, ids): &(Loss, Biography, Vec<RecordId>)| {
-        let why = narrator.loss(life, *loss);
-        narrator.verdict(&column.record_names(ids), &why, remedy.as_ref())
+    let mut searches: BTreeMap<Trouble, Search> = BTreeMap::new();
+    let tell = |finding: &Finding| {
+        let trouble = finding.trouble;
+        let all: Vec<RecordId> = trouble.records(&lab).into_iter().collect();
+        // One cause of all that were looked at is told of all.
+        let is_only = finding.records.len() == finding.looked_at;
+        let names = narrator.names_of(if is_only { &all } else { &finding.records });
+        let search = searches
+            .entry(trouble)
+            .or_insert_with(|| remedy::find(plan, trouble, &all, Effort::BRIEF, host, stop));
+        narrator.verdict(finding, &names, Some(search))
     };
-    causes.iter().map(tell).collect()
+    findings.iter().map(tell).collect()
 }

@@ -1,52 +1,83 @@
 //! The life and the fate of a record in Korean.
 
+pub(super) mod cause;
+
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
 use kafkalab_core::error_code::ErrorCode;
-use kafkalab_sim::biography::{Biography, Loss, Moment, Scene};
+use kafkalab_core::id::{NodeId, TopicPartition};
+use kafkalab_sim::biography::{Biography, Moment, Scene};
 use kafkalab_sim::ledger::Fate;
-use kafkalab_sim::remedy::Remedy;
 use kafkalab_sim::story::Told;
+use kafkalab_sim::world::Death;
 
 use super::particle::{object, subject, topic};
-use super::{Narrator, Sentence, has_one, keeps, settings};
+use super::{Narrator, Sentence, Subject, has_one};
 
+#[expect(clippy::too_many_lines, reason = "one arm for each scene, so that none is forgotten")]
 pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
     let producer = to.node(life.id.producer);
     let copies = copies(moment.holders, moment.down);
+    // Only where it was sent to several partitions does the reader ask which is meant.
+    let tp = moment.tp.filter(|_| life.tps.len() > 1).map(|tp| format!("{} ", to.tp(tp)));
+    let tp = tp.unwrap_or_default();
+    let name = |node: &NodeId| to.node(*node);
     match &moment.what {
         Scene::Called => Sentence::plain(format!("애플리케이션이 {producer}에 넘겼다")),
-        Scene::Sent { to: broker, attempt } => {
+        Scene::Sent { to: broker, nth, after_restart } => {
             let broker = broker.map_or("리더".to_owned(), |broker| to.node(broker));
-            let (again, nth) = match attempt {
+            let (again, nth) = match nth {
                 1 => ("", String::new()),
                 n => (" 다시", format!(" ({n}번째 시도)")),
             };
-            Sentence::plain(format!("{} {broker}에{again} 보냈다{nth}", subject(&producer)))
+            let whither = if tp.is_empty() { String::new() } else { format!("{tp}레코드로 ") };
+            let state = if *after_restart { "다시 시작한 뒤" } else { "" };
+            let producer = subject(&producer);
+            Sentence::with(format!("{producer} {whither}{broker}에{again} 보냈다{nth}"), state)
         }
-        Scene::Appended { on, offset, epoch } => {
-            let on = subject(&to.node(*on));
-            Sentence::with(format!("{on} 오프셋 {offset}에 썼다 (에포크 {epoch})"), copies)
+        Scene::RequestDied { to: broker, why } => {
+            Sentence::plain(format!("요청이 {}에 닿지 못했다: {}", name(broker), death(*why)))
+        }
+        Scene::Appended { on, offset, epoch, as_zombie } => {
+            let on = subject(&name(on));
+            let state =
+                if *as_zombie { format!("{copies}, 이미 리더가 아니다") } else { copies };
+            Sentence::with(format!("{on} {tp}오프셋 {offset}에 썼다 (에포크 {epoch})"), state)
         }
         Scene::Copied { on, .. } => {
-            Sentence::with(format!("{} 복제했다", subject(&to.node(*on))), copies)
+            let tp =
+                if tp.is_empty() { String::new() } else { format!("{}에서 ", tp.trim_end()) };
+            Sentence::with(format!("{} {tp}복제했다", subject(&name(on))), copies)
         }
         Scene::Recognised { on } => Sentence::with(
-            format!("{} 이미 가진 배치임을 알아보고 다시 쓰지 않았다", subject(&to.node(*on))),
+            format!("{} 이미 가진 배치임을 알아보고 다시 쓰지 않았다", subject(&name(on))),
             "같은 프로듀서 ID와 시퀀스",
         ),
         Scene::Committed { on, high_watermark, isr } => Sentence::with(
             format!(
-                "{} HW를 {high_watermark}까지 올렸다: ISR 모두가 가졌다",
-                subject(&to.node(*on))
+                "{} {tp}HW를 {high_watermark}까지 올렸다: ISR 모두가 가졌다",
+                subject(&name(on))
             ),
             format!("커밋됨, ISR {isr}"),
         ),
-        Scene::Answered { on, error } => answered(&to.node(*on), *error, life.acks),
+        Scene::Answered { on, error } => answered(&name(on), *error, life.acks),
+        Scene::AnswerDied { on, why } => Sentence::plain(format!(
+            "{}의 응답이 {producer}에 닿지 못했다: {}",
+            name(on),
+            death(*why)
+        )),
+        Scene::AnswerLate { on } => Sentence::plain(format!(
+            "{}의 응답이 너무 늦었다: {} 더는 기다리지 않았다",
+            name(on),
+            topic(&producer)
+        )),
         Scene::Acked => acked(&producer, life.acks, moment.high_watermark),
-        Scene::Retried { error } => {
+        Scene::Retried { error, was_told: true } => {
             Sentence::plain(format!("{} {error} 오류를 받고 재시도한다", subject(&producer)))
+        }
+        Scene::Retried { error, was_told: false } => {
+            Sentence::plain(format!("{} 응답을 받지 못해({error}) 재시도한다", subject(&producer)))
         }
         Scene::Failed { error, is_indefinite } => {
             let state = if *is_indefinite {
@@ -59,27 +90,56 @@ pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sen
         Scene::Told { .. }
         | Scene::Ended { .. }
         | Scene::Returned { .. }
+        | Scene::Fenced { .. }
         | Scene::Isr { .. }
+        | Scene::Unseated { .. }
         | Scene::Leads { .. } => around(to, life, moment),
         Scene::Replaced { on, offset, by } => {
             let by = by.map_or("다른 레코드".to_owned(), |by| to.record(by));
-            let on = subject(&to.node(*on));
-            Sentence::plain(format!("{on} 오프셋 {offset}에 {} 썼다", object(&by)))
+            let on = subject(&name(on));
+            Sentence::plain(format!("{on} {tp}오프셋 {offset}에 {} 썼다", object(&by)))
         }
-        Scene::Cut { on, from, to: end } => {
-            let (on, offsets) = (subject(&to.node(*on)), offsets(*end, *from));
-            Sentence::with(format!("{on} 리더에 맞춰 {offsets} 잘라 냈다"), copies)
+        Scene::Cut { on, from, to: end, following, epoch } => {
+            let (on, offsets) = (subject(&name(on)), offsets(*end, *from));
+            let whom = following.map_or("리더".to_owned(), |leader| to.node(leader));
+            let text = format!("{on} {whom}에 맞춰 {tp}{offsets} 잘라 냈다 (에포크 {epoch})");
+            Sentence::with(text, copies)
         }
-        Scene::Forgotten { on } => Sentence::with(
-            format!("{} 돌아왔지만 디스크에 남아 있지 않다", subject(&to.node(*on))),
-            copies,
-        ),
+        Scene::Forgotten { on, log_end, is_wiped } => {
+            let on = subject(&name(on));
+            let why = if *is_wiped {
+                "디스크가 지워졌다"
+            } else {
+                "디스크에 남아 있지 않다"
+            };
+            Sentence::with(format!("{on} 레코드 없이 돌아왔다: {why}, LEO {log_end}"), copies)
+        }
+        Scene::Positioned { reader, from, to: offset } => Sentence::plain(match from {
+            None => format!("{} 오프셋 {offset}부터 읽기 시작한다", subject(&name(reader))),
+            Some(from) => format!("{}의 위치가 {from}에서 {offset}로 바뀌었다", name(reader)),
+        }),
+        Scene::PollFailed { reader, error, had_no_offset } => {
+            let reader = name(reader);
+            Sentence::plain(if *had_no_offset {
+                format!("{reader}의 poll이 NoOffsetForPartitionException을 던졌다")
+            } else {
+                format!("{reader}의 poll이 {error} 오류를 던졌다")
+            })
+        }
         Scene::Delivered { to: consumer, nth } => {
-            Sentence::plain(format!("{}{} 읽었다", subject(&to.node(*consumer)), again(*nth)))
+            Sentence::plain(format!("{}{} 읽었다", subject(&name(consumer)), again(*nth)))
         }
         Scene::Processed { by, nth } => {
-            Sentence::plain(format!("{}{} 처리했다", subject(&to.node(*by)), again(*nth)))
+            Sentence::plain(format!("{}{} 처리했다", subject(&name(by)), again(*nth)))
         }
+    }
+}
+
+const fn death(why: Death) -> &'static str {
+    match why {
+        Death::NobodyThere => "상대가 연결을 닫았거나 꺼져 있었다",
+        Death::StuckAtDeath => "보낸 쪽이 죽을 때까지 막혀 있었다",
+        Death::Broken => "연결이 닫혔다",
     }
 }
 
@@ -100,17 +160,38 @@ fn around(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
             Sentence::with(format!("{text} ({} 죽음)", to.nodes(ended)), state.unwrap_or_default())
         }
         Scene::Ended { node } => Sentence::plain(format!("{} 끝났다", subject(&to.node(*node)))),
-        Scene::Returned { node } => {
-            Sentence::plain(format!("{} 다시 시작했다", subject(&to.node(*node))))
+        Scene::Returned { node, is_first } => {
+            let verb = if *is_first { "시작했다" } else { "다시 시작했다" };
+            Sentence::plain(format!("{} {verb}", subject(&to.node(*node))))
         }
         Scene::Isr { from, to: isr, leader: None } => {
-            let tp = life.tp.map(|tp| to.tp(tp)).unwrap_or_default();
+            let tp = moment.tp.map(|tp| to.tp(tp)).unwrap_or_default();
             let change =
                 if from == isr { format!("ISR {isr}") } else { format!("ISR {from} > {isr}") };
             Sentence::with(format!("{tp}에 리더가 없다"), change)
         }
         Scene::Isr { from, to: isr, .. } => {
-            Sentence::with(format!("ISR이 바뀌었다: {isr}"), format!("이전: {from}"))
+            let tp = moment.tp.filter(|_| life.tps.len() > 1).map(|tp| format!("{}의 ", to.tp(tp)));
+            let tp = tp.unwrap_or_default();
+            Sentence::with(format!("{tp}ISR이 바뀌었다: {isr}"), format!("이전: {from}"))
+        }
+        Scene::Fenced { broker } => {
+            Sentence::plain(format!("컨트롤러가 {} 펜싱했다", object(&to.node(*broker))))
+        }
+        Scene::Unseated { on, by, epoch, why } => {
+            let unaware = cause::unaware(to, *why);
+            let text = match by {
+                Some(by) => format!(
+                    "{} {unaware} 에포크 {epoch}에서 리더 자리를 {}에게 빼앗겼다",
+                    subject(&to.node(*on)),
+                    to.node(*by)
+                ),
+                None => format!(
+                    "{} {unaware} 에포크 {epoch}에서 리더 자리를 잃었다",
+                    subject(&to.node(*on))
+                ),
+            };
+            Sentence::with(text, "스스로는 모른다")
         }
         Scene::Leads { on, epoch, log_end, has_it, is_unclean } => {
             let how = if *is_unclean { " (unclean)" } else { "" };
@@ -198,79 +279,50 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
         (_, 1) => "한 번 처리됐다".to_owned(),
         (_, n) => format!("{n}번 처리됐다"),
     };
-    let place = life.stands_at.map(|at| format!("오프셋 {at}, {holders}"));
-    let place = place.unwrap_or_else(|| "리더의 로그에는 없다".to_owned());
+    let places = places(to, life);
     let producer = topic(&producer);
     match life.fate {
         Fate::Lost => {
-            let why = life.loss.map(|which| loss(life, which)).unwrap_or_default();
             let belief = if life.acks == Acks::None {
                 "보낸 것으로 안다"
             } else {
                 "ack를 받았다"
             };
+            let why = why(to, life).unwrap_or_default();
             format!("유실: {why}. 그래도 {producer} {belief}.")
         }
-        Fate::Ok => format!("안전: {place}. {read}."),
+        Fate::Ok => format!("안전: {places}, {holders}. {read}."),
         Fate::AtRisk => {
             format!("위험: ack를 받았지만 아직 하이 워터마크 아래가 아니다. {holders}.")
         }
-        Fate::Duplicate => format!("중복: {place}. {read}."),
+        Fate::Duplicate => format!("중복: {places}, {holders}. {read}."),
         Fate::NotDecided => format!("미결정: ack를 받았으나 파티션에 리더가 없다. {holders}."),
         Fate::Failed => format!("실패: {producer} 실패를 통보받았고 다시 보낼 수 있다. {read}."),
-        Fate::Unknown => format!("알 수 없음: {producer} 실패를 통보받았다. {place}. {read}."),
+        Fate::Unknown => {
+            format!("알 수 없음: {producer} 실패를 통보받았다. {places}. {read}.")
+        }
         Fate::Open => format!("미정: {producer} 성공도 실패도 듣지 못했다. {holders}."),
     }
 }
 
-pub(super) fn loss(life: &Biography, loss: Loss) -> String {
-    let nobody = life.acks == Acks::None;
-    match loss {
-        Loss::NeverAppended => "어느 리더도 쓴 적이 없다".to_owned(),
-        Loss::Unclean { leader } => {
-            format!("레코드가 없는 {} ISR 밖에서 리더로 선출됐다", subject(&leader.to_string()))
-        }
-        Loss::Alone { on, has_died: true } if nobody => {
-            format!("{on}에만 있었는데 {} 죽었다", subject(&on.to_string()))
-        }
-        Loss::Alone { on, has_died: true } => {
-            format!("{} 혼자 갖고 ack를 보낸 뒤 죽었다", subject(&on.to_string()))
-        }
-        Loss::Alone { on, has_died: false } => {
-            format!("{on}에만 있었는데 리더가 바뀌었다")
-        }
-        Loss::ForgottenByLeader { leader } => {
-            format!("디스크에서 레코드를 잃은 {} 리더가 됐다", subject(&leader.to_string()))
-        }
-        Loss::NotOnLeader { leader } => {
-            format!("레코드가 없는 {} 리더가 됐다", subject(&leader.to_string()))
-        }
-        Loss::Forgotten => "어느 디스크에도 남지 않았다".to_owned(),
-    }
+/// The cause of its worst trouble.
+fn why(to: Narrator<'_>, life: &Biography) -> Option<String> {
+    let (_, why) = life.troubles.first()?;
+    Some(cause::cause(to, why, Subject::one(life.id.producer, life.acks)))
 }
 
-pub(super) fn remedy(remedy: Option<&Remedy>, variant: Option<&str>) -> String {
-    let Some(remedy) = remedy else {
-        return "시도해 본 더 강한 설정으로도 지키지 못했다.".to_owned();
-    };
-    let settings = settings(remedy, ", ");
-    let variant = variant.map(|name| format!(" (변형 {name})")).unwrap_or_default();
-    if keeps(remedy) {
-        format!("지킬 수 있었던 설정: {settings}{variant}. 적용해 다시 실행하니 레코드가 남았다.")
-    } else {
-        format!(
-            "유실을 막는 설정: {settings}{variant}. 적용해 다시 실행하니 프로듀서가 실패를 통보받았다."
-        )
-    }
-}
-
-pub(super) fn verdict(records: &str, why: &str, remedy: Option<&Remedy>) -> String {
-    let help = match remedy {
-        None => return format!("{records} 유실: {why}"),
-        Some(remedy) if keeps(remedy) => {
-            format!("{}이면 남았다", settings(remedy, ", "))
+/// `오프셋 3`, `t-0 오프셋 3과 t-1 오프셋 9`, `리더의 로그에는 없다`.
+fn places(to: Narrator<'_>, life: &Biography) -> String {
+    let is_spread = life.tps.len() > 1;
+    let one = |(tp, offset): &(TopicPartition, Offset)| {
+        if is_spread {
+            format!("{} 오프셋 {offset}", to.tp(*tp))
+        } else {
+            format!("오프셋 {offset}")
         }
-        Some(remedy) => format!("{}이면 실패를 통보받았다", settings(remedy, ", ")),
     };
-    format!("{records} 유실: {why}. {help}")
+    if life.stands.is_empty() {
+        return "리더의 로그에는 없다".to_owned();
+    }
+    life.stands.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -1,44 +1,74 @@
 //! The life and the fate of a record in English.
 
+pub(super) mod cause;
+
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
 use kafkalab_core::error_code::ErrorCode;
-use kafkalab_sim::biography::{Biography, Loss, Moment, Scene};
+use kafkalab_core::id::TopicPartition;
+use kafkalab_sim::biography::{Biography, Moment, Scene};
 use kafkalab_sim::ledger::Fate;
-use kafkalab_sim::remedy::Remedy;
 use kafkalab_sim::story::Told;
+use kafkalab_sim::world::Death;
 
-use super::{Narrator, Sentence, has_one, keeps, settings};
+use super::{Narrator, Sentence, Subject, has_one};
 
+#[expect(clippy::too_many_lines, reason = "one arm for each scene, so that none is forgotten")]
 pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
     let producer = to.node(life.id.producer);
     let copies = copies(moment.holders, moment.down);
+    // Only where it was sent to several partitions does the reader ask which is meant.
+    let tp = moment.tp.filter(|_| life.tps.len() > 1).map(|tp| to.tp(tp));
+    let in_tp = tp.as_ref().map(|tp| format!(" in {tp}")).unwrap_or_default();
     match &moment.what {
         Scene::Called => Sentence::plain(format!("the application gave it to {producer}")),
-        Scene::Sent { to: broker, attempt } => {
+        Scene::Sent { to: broker, nth, after_restart } => {
             let broker = broker.map_or("the leader".to_owned(), |broker| to.node(broker));
-            let again =
-                if *attempt > 1 { format!(" again, attempt {attempt}") } else { String::new() };
-            Sentence::plain(format!("{producer} sent it to {broker}{again}"))
+            let again = if *nth > 1 { format!(" again, attempt {nth}") } else { String::new() };
+            let tp = tp.map(|tp| format!(" for {tp}")).unwrap_or_default();
+            let state = if *after_restart { "after its restart" } else { "" };
+            Sentence::with(format!("{producer} sent it to {broker}{tp}{again}"), state)
         }
-        Scene::Appended { on, offset, epoch } => {
+        Scene::RequestDied { to: broker, why } => {
+            let broker = to.node(*broker);
+            Sentence::plain(format!("the request never reached {broker}: {}", death(*why)))
+        }
+        Scene::Appended { on, offset, epoch, as_zombie } => {
             let on = to.node(*on);
-            Sentence::with(format!("{on} appended it at offset {offset}, epoch {epoch}"), copies)
+            let state = if *as_zombie { format!("{copies}; not leader any more") } else { copies };
+            Sentence::with(
+                format!("{on} appended it at offset {offset}{in_tp}, epoch {epoch}"),
+                state,
+            )
         }
-        Scene::Copied { on, .. } => Sentence::with(format!("{} copied it", to.node(*on)), copies),
+        Scene::Copied { on, .. } => {
+            Sentence::with(format!("{} copied it{in_tp}", to.node(*on)), copies)
+        }
         Scene::Recognised { on } => Sentence::with(
             format!("{} had it already and did not append it again", to.node(*on)),
             "same producer id and sequence",
         ),
         Scene::Committed { on, high_watermark, isr } => Sentence::with(
-            format!("{} moved HW to {high_watermark}: all in sync have it", to.node(*on)),
+            format!("{} moved HW to {high_watermark}{in_tp}: all in sync have it", to.node(*on)),
             format!("committed, ISR {isr}"),
         ),
         Scene::Answered { on, error } => answered(&to.node(*on), *error, life.acks),
+        Scene::AnswerDied { on, why } => Sentence::plain(format!(
+            "the answer of {} never reached {producer}: {}",
+            to.node(*on),
+            death(*why)
+        )),
+        Scene::AnswerLate { on } => Sentence::plain(format!(
+            "the answer of {} reached {producer} too late: it did not wait any more",
+            to.node(*on)
+        )),
         Scene::Acked => acked(&producer, life.acks, moment.high_watermark),
-        Scene::Retried { error } => {
+        Scene::Retried { error, was_told: true } => {
             Sentence::plain(format!("{producer} got {error} and tries again"))
+        }
+        Scene::Retried { error, was_told: false } => {
+            Sentence::plain(format!("{producer} got no answer ({error}) and tries again"))
         }
         Scene::Failed { error, is_indefinite } => {
             let state =
@@ -48,26 +78,55 @@ pub(super) fn moment(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sen
         Scene::Told { .. }
         | Scene::Ended { .. }
         | Scene::Returned { .. }
+        | Scene::Fenced { .. }
         | Scene::Isr { .. }
+        | Scene::Unseated { .. }
         | Scene::Leads { .. } => around(to, life, moment),
         Scene::Replaced { on, offset, by } => {
             let by = by.map_or("another record".to_owned(), |by| to.record(by));
-            Sentence::plain(format!("{} gave offset {offset} to {by}", to.node(*on)))
+            Sentence::plain(format!("{} gave offset {offset}{in_tp} to {by}", to.node(*on)))
         }
-        Scene::Cut { on, from, to: end } => {
+        Scene::Cut { on, from, to: end, following, epoch } => {
             let offsets = offsets(*end, *from);
-            Sentence::with(format!("{} cut {offsets} to match the leader", to.node(*on)), copies)
+            let whom = following.map_or("the leader".to_owned(), |leader| to.node(leader));
+            let on = to.node(*on);
+            let text = format!("{on} cut {offsets}{in_tp} to match {whom}, epoch {epoch}");
+            Sentence::with(text, copies)
         }
-        Scene::Forgotten { on } => Sentence::with(
-            format!("{} came back without it: not on its disk", to.node(*on)),
-            copies,
-        ),
+        Scene::Forgotten { on, log_end, is_wiped } => {
+            let on = to.node(*on);
+            let why = if *is_wiped { "its disk was wiped" } else { "its disk had not kept it" };
+            Sentence::with(format!("{on} came back without it: {why}, LEO {log_end}"), copies)
+        }
+        Scene::Positioned { reader, from, to: offset } => {
+            let reader = to.node(*reader);
+            Sentence::plain(match from {
+                None => format!("{reader} starts to read at offset {offset}"),
+                Some(from) => format!("the position of {reader} moved from {from} to {offset}"),
+            })
+        }
+        Scene::PollFailed { reader, error, had_no_offset } => {
+            let reader = to.node(*reader);
+            Sentence::plain(if *had_no_offset {
+                format!("a poll of {reader} threw NoOffsetForPartitionException")
+            } else {
+                format!("a poll of {reader} threw {error}")
+            })
+        }
         Scene::Delivered { to: consumer, nth } => {
             Sentence::plain(format!("{} read it{}", to.node(*consumer), again(*nth)))
         }
         Scene::Processed { by, nth } => {
             Sentence::plain(format!("{} processed it{}", to.node(*by), again(*nth)))
         }
+    }
+}
+
+const fn death(why: Death) -> &'static str {
+    match why {
+        Death::NobodyThere => "the other end had closed the connection or was down",
+        Death::StuckAtDeath => "it was held back when its sender died",
+        Death::Broken => "its connection was closed",
     }
 }
 
@@ -88,15 +147,30 @@ fn around(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
             Sentence::with(format!("{text} ({} died)", to.nodes(ended)), state)
         }
         Scene::Ended { node } => Sentence::plain(format!("{} ended", to.node(*node))),
-        Scene::Returned { node } => Sentence::plain(format!("{} came back", to.node(*node))),
+        Scene::Returned { node, is_first } => {
+            let verb = if *is_first { "was started" } else { "came back" };
+            Sentence::plain(format!("{} {verb}", to.node(*node)))
+        }
+        Scene::Fenced { broker } => {
+            Sentence::plain(format!("the controller fenced {}", to.node(*broker)))
+        }
         Scene::Isr { from, to: isr, leader: None } => {
-            let tp = life.tp.map(|tp| to.tp(tp)).unwrap_or_default();
+            let tp = moment.tp.map(|tp| to.tp(tp)).unwrap_or_default();
             let change =
                 if from == isr { format!("ISR {isr}") } else { format!("ISR {from} > {isr}") };
             Sentence::with(format!("{tp} has no leader"), change)
         }
         Scene::Isr { from, to: isr, .. } => {
-            Sentence::with(format!("the ISR became {isr}"), format!("it was {from}"))
+            let tp =
+                moment.tp.filter(|_| life.tps.len() > 1).map(|tp| format!(" of {}", to.tp(tp)));
+            let tp = tp.unwrap_or_default();
+            Sentence::with(format!("the ISR{tp} became {isr}"), format!("it was {from}"))
+        }
+        Scene::Unseated { on, by, epoch, why } => {
+            let by = by.map(|by| format!(" by {}", to.node(by))).unwrap_or_default();
+            let on = to.node(*on);
+            let unaware = cause::unaware(to, *why);
+            Sentence::plain(format!("{on} was replaced{by} in epoch {epoch} {unaware}"))
         }
         Scene::Leads { on, epoch, log_end, has_it, is_unclean } => {
             let how = if *is_unclean { ", unclean" } else { "" };
@@ -176,80 +250,51 @@ pub(super) fn fate(to: Narrator<'_>, life: &Biography) -> String {
         (_, 1) => "it was processed once".to_owned(),
         (_, n) => format!("it was processed {n} times"),
     };
-    let place = life.stands_at.map(|at| format!("at offset {at}, {holders}"));
-    let place = place.unwrap_or_else(|| "in no log of a leader".to_owned());
+    let places = places(to, life);
     match life.fate {
         Fate::Lost => {
-            let why = life.loss.map(|which| loss(life, which)).unwrap_or_default();
             let belief =
                 if life.acks == Acks::None { "takes it for written" } else { "has its ack" };
-            format!("Lost: {producer} {belief}, but {}.", it(&why))
+            format!("Lost: {producer} {belief}, but {}.", why(to, life).unwrap_or_default())
         }
-        Fate::Ok => format!("Safe: it stands {place}; {read}."),
-        Fate::AtRisk => format!("At risk: acked, but not below the high watermark; {holders}."),
-        Fate::Duplicate => format!("Repeated: it stands {place}; {read}."),
+        Fate::Ok => format!("Safe: it stands {places}, {holders}; {read}."),
+        Fate::AtRisk => {
+            format!("At risk: acked, but not below the high watermark; {holders}.")
+        }
+        Fate::Duplicate => format!("Repeated: it stands {places}, {holders}; {read}."),
+        Fate::Failed => {
+            format!("Failed: {producer} was told so, and may send it again; {read}.")
+        }
         Fate::NotDecided => {
             format!("Not decided: acked, and its partition has no leader; {holders}.")
         }
-        Fate::Failed => format!("Failed: {producer} was told so, and may send it again; {read}."),
         Fate::Unknown => {
-            format!("Unknown: {producer} was told of a failure, yet it stands {place}; {read}.")
+            format!("Unknown: {producer} was told of a failure, yet it stands {places}; {read}.")
         }
-        Fate::Open => format!("Open: {producer} has heard neither success nor failure; {holders}."),
+        Fate::Open => {
+            format!("Open: {producer} has heard neither success nor failure; {holders}.")
+        }
     }
 }
 
-/// Of one record, where [`loss`] speaks of several.
-fn it(why: &str) -> String {
-    why.replace("them", "it").replace("they were", "it was")
+/// The cause of its worst trouble.
+fn why(to: Narrator<'_>, life: &Biography) -> Option<String> {
+    let (_, why) = life.troubles.first()?;
+    Some(cause::cause(to, why, Subject::one(life.id.producer, life.acks)))
 }
 
-pub(super) fn loss(life: &Biography, loss: Loss) -> String {
-    let nobody = life.acks == Acks::None;
-    match loss {
-        Loss::NeverAppended => "no leader ever had them".to_owned(),
-        Loss::Unclean { leader } => {
-            format!("{leader} was elected from outside the ISR, without them")
+/// `at offset 3`, `at offset 3 of t-0 and offset 9 of t-1`, `in no log of a leader`.
+fn places(to: Narrator<'_>, life: &Biography) -> String {
+    let is_spread = life.tps.len() > 1;
+    let one = |(tp, offset): &(TopicPartition, Offset)| {
+        if is_spread {
+            format!("offset {offset} of {}", to.tp(*tp))
+        } else {
+            format!("offset {offset}")
         }
-        Loss::Alone { on, has_died: true } if nobody => format!("only {on} had them, and died"),
-        Loss::Alone { on, has_died: true } => format!("{on} acked them alone and died"),
-        Loss::Alone { on, has_died: false } => {
-            format!("{on} alone had them and was replaced as leader")
-        }
-        Loss::ForgottenByLeader { leader } => {
-            format!("{leader} became leader after its disk had lost them")
-        }
-        Loss::NotOnLeader { leader } => format!("{leader} became leader without them"),
-        Loss::Forgotten => "no disk kept them".to_owned(),
-    }
-}
-
-pub(super) fn remedy(remedy: Option<&Remedy>, variant: Option<&str>) -> String {
-    let Some(remedy) = remedy else {
-        return "No stronger setting that was tried would have kept it.".to_owned();
     };
-    let settings = settings(remedy, " and ");
-    let variant = variant.map(|name| format!(" (variant {name})")).unwrap_or_default();
-    if keeps(remedy) {
-        format!(
-            "Would have survived with: {settings}{variant}. Tried: with it, the same run keeps the record."
-        )
-    } else {
-        format!(
-            "Would not be lost with: {settings}{variant}. Tried: with it, the producer is told that it failed."
-        )
+    if life.stands.is_empty() {
+        return "in no log of a leader".to_owned();
     }
-}
-
-pub(super) fn verdict(records: &str, why: &str, remedy: Option<&Remedy>) -> String {
-    let is_one = !records.contains(' ');
-    let (why, them) = if is_one { (it(why), "it") } else { (why.to_owned(), "them") };
-    let help = match remedy {
-        None => return format!("{records} lost: {why}"),
-        Some(remedy) if keeps(remedy) => {
-            format!("{} would have kept {them}", settings(remedy, " and "))
-        }
-        Some(remedy) => format!("{} would have said so", settings(remedy, " and ")),
-    };
-    format!("{records} lost: {why}; {help}")
+    format!("at {}", life.stands.iter().map(one).collect::<Vec<_>>().join(" and "))
 }

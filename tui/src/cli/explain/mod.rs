@@ -1,4 +1,6 @@
-//! `kafkalab explain`: the life of one record, or the meaning of a word.
+//! `kafkalab explain`: the life of one record, what went wrong in a run, or the meaning of a word.
+
+mod summary;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -6,13 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kafkalab_core::id::RecordId;
-use kafkalab_sim::biography::Biography;
+use kafkalab_sim::biography::{Analysis, Biography, Copy};
 use kafkalab_sim::check::INVARIANTS;
 use kafkalab_sim::cluster::shown;
 use kafkalab_sim::host::default_host;
-use kafkalab_sim::remedy::{self, Remedy};
+use kafkalab_sim::lab::Lab;
+use kafkalab_sim::remedy::{self, Effort, Remedy, Search};
 use kafkalab_sim::run::{How, run as run_plan};
 use kafkalab_sim::scenario::{Lang, Plan, Scenario, builtin};
+use kafkalab_sim::trouble::Trouble;
 use serde_json::json;
 use unicode_width::UnicodeWidthStr;
 
@@ -24,7 +28,7 @@ use super::run::{producers, record_name};
 use super::streams::Streams;
 use super::text::wrap;
 use crate::glossary;
-use crate::narrate::{Narrator, Sentence, stamp};
+use crate::narrate::{Counted, Narrator, Sentence, Subject, stamp};
 
 /// Where the state of things stands beside a sentence.
 const STATE_COLUMN: usize = 57;
@@ -38,7 +42,33 @@ pub fn run(
 ) -> io::Result<Exit> {
     match &args.record {
         Some(record) => records(args, record, common, streams, stop),
+        None if is_scenario(&args.what) => summary::run(args, common, streams, stop),
         None => term(&args.what, common, streams),
+    }
+}
+
+/// Whether a word names a scenario rather than a term: a lesson, a path, or stdin.
+fn is_scenario(word: &str) -> bool {
+    let is_term = glossary::find(word).is_some();
+    let path = Path::new(word);
+    let is_path = path.components().count() > 1 || path.extension().is_some_and(|e| e == "toml");
+    !is_term && (word == "-" || is_path || builtin::find(word).is_some())
+}
+
+/// One variant that was run to be explained; `Err` is how the command ends.
+fn run_recorded(
+    plan: &Arc<Plan>,
+    streams: &mut Streams,
+    stop: &Arc<AtomicBool>,
+) -> io::Result<Result<Lab, Exit>> {
+    let how = How { host: default_host(), is_recorded: true };
+    match run_plan(plan, how, stop) {
+        Ok(_) if stop.load(std::sync::atomic::Ordering::Relaxed) => Ok(Err(Exit::Interrupted)),
+        Ok(lab) => Ok(Ok(lab)),
+        Err(crash) => {
+            streams.complain(&crash.to_string(), Some("this is a bug of kafkalab"))?;
+            Ok(Err(Exit::Bug))
+        }
     }
 }
 
@@ -60,14 +90,6 @@ fn term(word: &str, common: &Common, streams: &mut Streams) -> io::Result<Exit> 
         }
         return Ok(Exit::Pass);
     }
-    if builtin::find(word).is_some()
-        || Path::new(word).components().count() > 1
-        || Path::new(word).extension().is_some_and(|end| end == "toml")
-    {
-        let help = format!("name one of its records: `kafkalab explain {word} --record 3`");
-        streams.complain("a scenario is explained record by record", Some(&help))?;
-        return Ok(Exit::Usage);
-    }
     let help = glossary::nearest_term(word).map_or_else(
         || format!("the terms are {}", glossary::names().join(", ")),
         |near| format!("a term with a similar name exists: {near}"),
@@ -83,7 +105,14 @@ struct Told {
     variant: Option<String>,
     plan: Arc<Plan>,
     life: Biography,
-    remedy: Option<Remedy>,
+    /// What was tried against its worst trouble.
+    search: Option<Search>,
+}
+
+impl Told {
+    fn worst(&self) -> Option<Trouble> {
+        self.life.troubles.first().map(|(trouble, _)| *trouble)
+    }
 }
 
 fn records(
@@ -107,25 +136,17 @@ fn records(
                 return Ok(Exit::Usage);
             }
         };
-        let how = How { host: default_host(), is_recorded: true };
-        let lab = match run_plan(&plan, how, stop) {
+        let lab = match run_recorded(&plan, streams, stop)? {
             Ok(lab) => lab,
-            Err(crash) => {
-                streams.complain(&crash.to_string(), Some("this is a bug of kafkalab"))?;
-                return Ok(Exit::Bug);
-            }
+            Err(exit) => return Ok(exit),
         };
-        if stop.load(std::sync::atomic::Ordering::Relaxed) {
-            return Ok(Exit::Interrupted);
-        }
-        let Some(life) = Biography::of(&lab, id) else {
+        let Some(life) = Analysis::of(&lab).biography(id) else {
             continue;
         };
-        let remedy = match life.loss {
-            Some(_) => remedy::find(&plan, &[id], default_host(), stop),
-            None => None,
-        };
-        all.push(Told { variant: variant.name.clone(), plan, life, remedy });
+        let worst = life.troubles.first().map(|(trouble, _)| *trouble);
+        let search = worst
+            .map(|trouble| remedy::find(&plan, trouble, &[id], Effort::FULL, default_host(), stop));
+        all.push(Told { variant: variant.name.clone(), plan, life, search });
     }
     if all.is_empty() {
         let help = how_many(&scenario);
@@ -210,7 +231,7 @@ fn one(
     let narrator = Narrator { plan, lang };
     let mut head = vec![record_name(plan, life.id)];
     head.extend(life.key.as_ref().map(|key| format!("key {key}")));
-    head.extend(life.tp.map(|tp| plan.partition_name(tp)));
+    head.extend(life.tps.iter().map(|tp| plan.partition_name(*tp)));
     head.extend(told.variant.clone());
     head.push(narrator.word(life.fate).to_owned());
     writeln!(streams.out, "{}", head.join("  "))?;
@@ -220,12 +241,39 @@ fn one(
             line(&stamp(moment.at), &sentence, streams)?;
         }
     }
-    paragraph(&narrator.fate(life), streams)?;
-    if life.loss.is_some() {
-        let variant = told.remedy.as_ref().and_then(|remedy| same_settings(scenario, remedy));
-        paragraph(&narrator.remedy(told.remedy.as_ref(), variant), streams)?;
+    for text in conclusion(scenario, told, narrator) {
+        paragraph(&text, streams)?;
     }
     Ok(())
+}
+
+/// What it came to: the fate, the copies where some are gone, each trouble with its cause, and what
+/// would have helped against the worst.
+fn conclusion(scenario: &Scenario, told: &Told, narrator: Narrator<'_>) -> Vec<String> {
+    let life = &told.life;
+    let mut texts = vec![narrator.fate(life)];
+    if !life.troubles.is_empty() && !life.copies.iter().all(Copy::is_there) {
+        texts.push(narrator.copies(life));
+    }
+    let about = Subject::one(life.id.producer, life.acks);
+    for (trouble, cause) in &life.troubles {
+        match trouble {
+            // The sentence about a lost record says why.
+            Trouble::Lost => {}
+            Trouble::NotDecided | Trouble::AtRisk | Trouble::Unknown | Trouble::Failed => {
+                texts.push(narrator.why(cause, about, None));
+            }
+            Trouble::DeadReader(_)
+            | Trouble::Unread(_)
+            | Trouble::Duplicate
+            | Trouble::Reordered => texts.push(narrator.trouble(*trouble, cause, about)),
+        }
+    }
+    if let (Some(trouble), Some(search)) = (told.worst(), &told.search) {
+        let variant = search.remedy.as_ref().and_then(|remedy| same_settings(scenario, remedy));
+        texts.push(narrator.remedy(trouble, search, variant, Counted::One));
+    }
+    texts
 }
 
 /// A variant of the scenario that differs from the remedy in nothing but what it promises.
@@ -287,14 +335,26 @@ fn print_json(told: &Told, streams: &mut Streams) -> io::Result<()> {
         });
         writeln!(streams.out, "{line}")?;
     }
+    let worst = told.worst().zip(told.search.as_ref());
+    let remedy = |narrator: Narrator<'_>| {
+        worst.map(|(trouble, search)| narrator.remedy(trouble, search, None, Counted::One))
+    };
+    let about = Subject::one(life.id.producer, life.acks);
+    let troubles = life.troubles.iter().map(|(trouble, cause)| {
+        json!({
+            "en": en.trouble(*trouble, cause, about),
+            "ko": ko.trouble(*trouble, cause, about),
+        })
+    });
     let line = json!({
         "v": 1, "k": "fate", "variant": told.variant, "record": record, "key": life.key,
-        "partition": life.tp.map(|tp| plan.partition_name(tp)),
+        "partition": life.tps.first().map(|tp| plan.partition_name(*tp)),
+        "partitions": life.tps.iter().map(|tp| plan.partition_name(*tp)).collect::<Vec<_>>(),
         "fate": en.word(life.fate), "delivered": life.delivered, "processed": life.processed,
         "text": { "en": en.fate(life), "ko": ko.fate(life) },
-        "remedy": life.loss.map(|_| json!({
-            "en": en.remedy(told.remedy.as_ref(), None), "ko": ko.remedy(told.remedy.as_ref(), None),
-        })),
+        "copies": { "en": en.copies(life), "ko": ko.copies(life) },
+        "troubles": troubles.collect::<Vec<_>>(),
+        "remedy": worst.map(|_| json!({ "en": remedy(en), "ko": remedy(ko) })),
     });
     writeln!(streams.out, "{line}")
 }
