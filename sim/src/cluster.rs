@@ -5,7 +5,9 @@
 //! (semantics 1.2). Replica r of partition p of a topic stands on broker 1 + (p + r) mod n, so that a
 //! lesson knows its leader.
 
-use crate::scenario::plan::{ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, TopicPlan};
+use crate::scenario::plan::{
+    ClientKind, ClientPlan, ConsumerPlan, Plan, ProducerPlan, Start, TopicPlan,
+};
 use crate::world::{DiskConfig, Latency, NetConfig, NodeSetup, World};
 use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::chance::{Chance, Roster};
@@ -109,16 +111,22 @@ fn start_all(plan: &Plan, world: &mut World<Node>) {
     for (node, at) in starts {
         let client = plan.clients.iter().find(|client| client.node == node);
         let at = client.map_or(at, |client| match client.start {
-            Some(after) => internal(after),
-            None => Instant::ZERO + CLIENTS_BOOT,
+            Start::At(after) => internal(after),
+            Start::WarmUp => Instant::ZERO + CLIENTS_BOOT,
+            Start::Story => Instant::NEVER,
         });
-        world.start(node, at);
+        if at != Instant::NEVER {
+            world.start(node, at);
+        }
     }
 }
 
 fn client_spec(client: &ClientPlan, brokers: &[NodeId], chance: Chance) -> NodeSpec {
     let (me, bootstrap) = (client.node, brokers.to_vec());
-    let start = internal(client.start.unwrap_or(Duration::ZERO));
+    let start = internal(match client.start {
+        Start::At(after) => after,
+        Start::WarmUp | Start::Story => Duration::ZERO,
+    });
     match &client.kind {
         ClientKind::Producer(ProducerPlan { topic, records, every, keys, value_bytes, config }) => {
             let workload = Workload {

@@ -141,12 +141,7 @@ impl Lab {
 
     /// Everything a condition may look at.
     pub const fn scene(&self) -> Scene<'_> {
-        Scene {
-            look: Look::at(&self.world),
-            committed: &self.committed,
-            ledger: &self.ledger,
-            checks: &self.checks,
-        }
+        scene(&self.world, &self.committed, &self.ledger, &self.checks)
     }
 
     /// Ends the run from outside, if it has not ended.
@@ -159,12 +154,10 @@ impl Lab {
     fn finish(&mut self, end: End) {
         assert!(self.end.is_none(), "a run ends once");
         if self.checks_on {
-            let found = self.checks.violations().len();
             self.checks.close(Look::at(&self.world), &self.committed);
-            if self.checks.violations().len() > found {
-                self.look_around(Touched::VIOLATION);
-            }
         }
+        // What the end brought to light breaks an `always` as anything else does.
+        self.look_around(Touched::ALL);
         self.end = Some(end);
     }
 
@@ -173,6 +166,7 @@ impl Lab {
     fn take_input(&mut self) {
         let Some(step) = self.world.step() else {
             self.take_deaths();
+            self.look_around(Touched::COUNT);
             self.take_finding();
             return;
         };
@@ -181,7 +175,7 @@ impl Lab {
         if step.node.kind() == NodeKind::Controller && !notes.is_empty() {
             self.committed.follow(look);
         }
-        let died = &self.world.report().died;
+        let (died, counted) = (&self.world.report().died, self.ledger.changes());
         self.ledger.observe(&step, notes, died, look, &self.committed);
         let mut touched = Touched::by(&step, notes);
         if self.checks_on {
@@ -191,21 +185,20 @@ impl Lab {
                 touched = touched.and(Touched::VIOLATION);
             }
         }
+        self.story.count_errors(step.node, notes);
         if let Some(recorder) = &mut self.recorder {
             recorder.input(&step, self.world.report());
         }
         self.take_lives();
+        if self.ledger.changes() > counted {
+            touched = touched.and(Touched::COUNT);
+        }
         self.look_around(touched);
         self.take_finding();
     }
 
     fn look_around(&mut self, touched: Touched) {
-        let scene = Scene {
-            look: Look::at(&self.world),
-            committed: &self.committed,
-            ledger: &self.ledger,
-            checks: &self.checks,
-        };
+        let scene = scene(&self.world, &self.committed, &self.ledger, &self.checks);
         self.story.observe(scene, touched);
     }
 
@@ -251,6 +244,15 @@ impl Lab {
 
     fn take_story(&mut self, at: Instant) {
         self.world.advance(at);
+        if !self.story.has_begun() {
+            // t = 0 begins before its inputs: what holds already is seen, what is due fires next.
+            let scene = scene(&self.world, &self.committed, &self.ledger, &self.checks);
+            self.story.begin(scene);
+            return;
+        }
+        if self.story.take_moments(at) {
+            self.look_around(Touched::TIME);
+        }
         if self.quiet_check == internal(Duration::ZERO) && at >= self.quiet_check {
             // Before anything is done: a fault of the first moment is no cold start.
             self.check_quiet(at);
@@ -265,7 +267,7 @@ impl Lab {
             self.take_deaths();
             self.take_lives();
             self.ledger.on_story(at, Look::at(&self.world), &self.committed);
-            let mut touched = Touched::LIFE;
+            let mut touched = Touched::LIFE.and(Touched::TIME).and(Touched::CLIENT);
             if self.checks_on {
                 let found = self.checks.violations().len();
                 self.checks.on_fault(Look::at(&self.world), &self.committed);
@@ -273,7 +275,7 @@ impl Lab {
                     touched = touched.and(Touched::VIOLATION);
                 }
             }
-            self.look_around(touched);
+            self.look_around(touched.and(Touched::COUNT));
         }
         if at >= self.quiet_check {
             self.check_quiet(at);
@@ -301,6 +303,8 @@ impl Lab {
             let name =
                 step.id.clone().unwrap_or_else(|| (self.story.fired().len() + 1).to_string());
             End::Stuck(format!("step {name} had not fired at the limit of {}", self.plan.limit))
+        } else if let Some(why) = self.story.pending() {
+            End::Limit(Some(why))
         } else {
             End::Limit(quiet::pending(&self.plan, Look::at(&self.world), &self.committed))
         };
@@ -342,6 +346,13 @@ impl Stage for Lab {
             return Turn::Story { at: self.world.now() };
         }
         let story = self.next_story_time();
+        if !self.story.has_begun() {
+            let zero = internal(Duration::ZERO);
+            return match self.world.peek() {
+                Some((at, node)) if at < zero => Turn::Process { node, at },
+                Some(_) | None => Turn::Story { at: zero },
+            };
+        }
         match self.world.peek() {
             Some((at, node)) if at <= story => Turn::Process { node, at },
             Some(_) | None => Turn::Story { at: story },
@@ -360,6 +371,16 @@ impl Stage for Lab {
         self.take_lives();
         into.append(&mut self.lives);
     }
+}
+
+/// What conditions look at, borrowed apart from the story that tests them.
+const fn scene<'a>(
+    world: &'a World<Node>,
+    committed: &'a Committed,
+    ledger: &'a Ledger,
+    checks: &'a Checks,
+) -> Scene<'a> {
+    Scene { look: Look::at(world), committed, ledger, checks }
 }
 
 /// A happening of the story, for the recorder.

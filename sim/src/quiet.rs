@@ -1,11 +1,11 @@
 //! When a run is over: nothing is pending (semantics 5).
 //!
 //! Long polls are always in flight and do not count. A broker that is down stays down: what it would
-//! have to do is not pending.
+//! have to do is not pending. A client that has yet to start by its own clock is.
 
-use crate::cluster::partitions;
+use crate::cluster::{internal, partitions};
 use crate::look::{Committed, Look};
-use crate::scenario::plan::{ClientKind, Plan};
+use crate::scenario::plan::{ClientKind, Plan, Start};
 use kafkalab_core::event::LifecycleState;
 use kafkalab_core::id::TopicPartition;
 use kafkalab_core::node::Node;
@@ -20,7 +20,7 @@ pub(crate) fn pending(plan: &Plan, look: Look<'_>, committed: &Committed) -> Opt
 
 /// Why the warm-up is not complete; `None` if it is.
 pub(crate) fn not_warm(plan: &Plan, look: Look<'_>, committed: &Committed) -> Option<String> {
-    for client in plan.clients.iter().filter(|client| client.start.is_none()) {
+    for client in plan.clients.iter().filter(|client| client.start == Start::WarmUp) {
         let name = &client.name;
         if look.producer(client.node).is_some_and(|producer| !producer.is_warm()) {
             return Some(format!("{name} has no metadata or no producer id yet"));
@@ -35,6 +35,11 @@ pub(crate) fn not_warm(plan: &Plan, look: Look<'_>, committed: &Committed) -> Op
 
 fn pending_clients(plan: &Plan, look: Look<'_>) -> Option<String> {
     plan.clients.iter().find_map(|client| {
+        if let Start::At(after) = client.start
+            && look.world().now() < internal(after)
+        {
+            return Some(format!("{} has yet to start, at {after}", client.name));
+        }
         let why = match look.world().process(client.node)? {
             Node::Producer(producer) => producer.pending()?,
             Node::Consumer(consumer) => consumer.pending()?,

@@ -181,6 +181,8 @@ impl Teller<'_> {
             }
             Told::Inject(n) => format!("== {}", self.plan.injects[n].text),
             Told::Wake => "== a pause ends".to_owned(),
+            Told::RollStops(node) => format!("== roll: stop {}", self.plan.node_name(node)),
+            Told::RollStarts(node) => format!("== roll: start {}", self.plan.node_name(node)),
         }
     }
 

@@ -84,7 +84,6 @@ impl Verdict {
     pub fn on(lab: &Lab) -> Self {
         let end = lab.end().expect("a verdict comes after the end");
         let promises = lab.story().judge(lab.scene());
-        let excused = &lab.plan().excused;
         let broken: Vec<Broken> = lab
             .checks()
             .violations()
@@ -94,7 +93,7 @@ impl Verdict {
                 class: violation.class,
                 at: violation.at,
                 text: violation.text.clone(),
-                is_excused: excused.iter().any(|name| name == violation.property),
+                is_excused: lab.plan().excuses(violation.property),
             })
             .collect();
         let is_broken = promises.iter().any(|judged| !judged.is_kept);

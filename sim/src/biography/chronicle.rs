@@ -281,6 +281,11 @@ impl<'a> Writer<'a> {
                 }
                 return;
             }
+            Told::RollStops(node) => {
+                self.deeds.insert(node, (End::Stopped, n));
+                return;
+            }
+            Told::RollStarts(_) => return,
         };
         for action in actions {
             self.on_action(n, at, action);
@@ -326,7 +331,9 @@ impl<'a> Writer<'a> {
                 self.clear(n, link, |what| what == LinkFault::Held);
             }
             Action::Heal(link) => self.clear(n, link.as_ref(), |_| true),
-            Action::Start(_)
+            // A roll stops its brokers one by one, and each time that is told.
+            Action::Roll { .. }
+            | Action::Start(_)
             | Action::Skew { .. }
             | Action::SlowDisk { .. }
             | Action::Send { .. } => {}

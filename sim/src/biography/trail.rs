@@ -640,7 +640,9 @@ impl<'a> Trail<'a> {
         let actions = match told {
             Told::Step(step) => &plan.steps[step].actions,
             Told::Inject(inject) => &plan.injects[inject].actions,
-            Told::Wake => return self.push(n, None, Scene::Told { told, ended: Vec::new() }),
+            Told::Wake | Told::RollStops(_) | Told::RollStarts(_) => {
+                return self.push(n, None, Scene::Told { told, ended: Vec::new() });
+            }
         };
         if actions.is_empty() {
             return;

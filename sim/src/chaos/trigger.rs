@@ -2,6 +2,7 @@
 
 use super::dice::Dice;
 use crate::scenario::condition::{Condition, Expr, Op, Query};
+use crate::scenario::count::Count;
 use crate::scenario::plan::{ClientKind, Plan, Trigger};
 use kafkalab_core::id::{NodeId, TopicPartition};
 use kafkalab_core::time::Duration;
@@ -101,13 +102,14 @@ fn compare(left: Expr, op: Op, right: Expr) -> Condition {
 }
 
 fn at_least(query: Query, n: u64) -> Condition {
-    compare(Expr::Query(query), Op::AtLeast, Expr::Int(n as i64))
+    compare(Expr::Query(query.into()), Op::AtLeast, Expr::Int(n as i64))
 }
 
 /// `condition`, once the producers have begun.
 fn after_start(dice: &mut Dice, cast: &Cast, condition: Condition) -> Condition {
     let most = cast.producers.iter().map(|(_, records)| *records).max().unwrap_or(1);
-    let sent = at_least(Query::SentTotal, dice.between(1, most.clamp(1, 40)));
+    let sent =
+        at_least(Query::Count { count: Count::Sent, of: None }, dice.between(1, most.clamp(1, 40)));
     Condition::And(vec![sent, condition])
 }
 
@@ -123,11 +125,13 @@ fn progress(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
         2 => at_least(Query::Leo { tp, on: None }, n),
         3 => at_least(Query::Leo { tp, on: Some(on) }, n),
         4 => at_least(Query::Hw { tp, on: Some(on) }, n),
-        5 => at_least(Query::Acked(producer), of_producer),
-        6 => at_least(Query::Sent(producer), of_producer),
+        5 => at_least(Query::Count { count: Count::Acked, of: Some(producer) }, of_producer),
+        6 => at_least(Query::Count { count: Count::Sent, of: Some(producer) }, of_producer),
         _ => match cast.consumers.as_slice() {
             [] => at_least(Query::Hw { tp, on: None }, n),
-            readers => at_least(Query::Processed(dice.pick(readers)), n),
+            readers => {
+                at_least(Query::Count { count: Count::Processed, of: Some(dice.pick(readers)) }, n)
+            }
         },
     }
 }
@@ -137,21 +141,28 @@ fn progress(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
 fn change(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
     let replicas = cast.replicas_of(tp);
     let all = Expr::Int(replicas.len() as i64);
-    let isr = Expr::Size(Query::Isr(tp));
-    let shrunk = compare(isr.clone(), Op::Less, all.clone());
-    let epoch = |n| at_least(Query::Epoch(tp), n);
+    let isr = Expr::Size(Query::Isr { tp, of: None }.into());
+    // An ISR never shrinks below one: a partition with one replica has no leader instead.
+    let is_single = replicas.len() == 1;
+    let shrunk = if is_single {
+        Condition::Holds(Query::Offline(tp).into())
+    } else {
+        compare(isr.clone(), Op::Less, all.clone())
+    };
+    let epoch = |n| at_least(Query::Epoch { tp, of: None }, n);
     let n = dice.between(1, 3);
     match dice.below(7) {
         0 => after_start(dice, cast, shrunk),
         1 => epoch(n),
         2 => {
-            let changes = Expr::Changes(Query::Isr(tp));
+            let changes = Expr::Changes(Query::Isr { tp, of: None }.into());
             after_start(dice, cast, compare(changes, Op::AtLeast, Expr::Int(n as i64)))
         }
+        3 if is_single => epoch(n),
         3 => Condition::And(vec![epoch(n), compare(isr, Op::Equal, all)]),
         4 => Condition::And(vec![epoch(n), shrunk]),
         5 => {
-            let leader = Expr::Query(Query::Leader(tp));
+            let leader = Expr::Query(Query::Leader { tp, of: None }.into());
             let moved = compare(leader, Op::NotEqual, Expr::Node(replicas[0]));
             after_start(dice, cast, moved)
         }
@@ -166,14 +177,17 @@ fn change(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
 fn unrest(dice: &mut Dice, cast: &Cast, tp: TopicPartition) -> Condition {
     let broker = dice.pick(cast.replicas_of(tp));
     match dice.below(7) {
-        0 => Condition::Holds(Query::Fenced(broker)),
-        1 => Condition::Not(Box::new(Condition::Holds(Query::Up(broker)))),
-        2 => Condition::Holds(Query::Offline(tp)),
-        3 => at_least(Query::AtRisk, dice.between(1, 5)),
-        4 => at_least(Query::Failed(dice.pick(&cast.producers).0), 1),
+        0 => Condition::Holds(Query::Fenced(broker).into()),
+        1 => Condition::Not(Box::new(Condition::Holds(Query::Up(broker).into()))),
+        2 => Condition::Holds(Query::Offline(tp).into()),
+        3 => at_least(Query::Count { count: Count::AtRisk, of: None }, dice.between(1, 5)),
+        4 => {
+            let of = Some(dice.pick(&cast.producers).0);
+            at_least(Query::Count { count: Count::GaveUp, of }, 1)
+        }
         _ => {
-            let hw = Expr::Query(Query::Hw { tp, on: Some(broker) });
-            compare(Expr::Query(Query::Leo { tp, on: None }), Op::Greater, hw)
+            let hw = Expr::Query(Query::Hw { tp, on: Some(broker) }.into());
+            compare(Expr::Query(Query::Leo { tp, on: None }.into()), Op::Greater, hw)
         }
     }
 }

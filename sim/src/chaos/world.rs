@@ -7,7 +7,7 @@ use super::{Chaos, Topics};
 use crate::scenario::names::{Names, Role};
 use crate::scenario::plan::{
     ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Ends, Latency, NetPlan, Plan, ProducerPlan,
-    Tail, TopicPlan,
+    Start, Tail, TopicPlan,
 };
 use kafkalab_core::broker::BrokerSpec;
 use kafkalab_core::config::{
@@ -43,7 +43,12 @@ pub(super) fn plan(seed: u64, shape: &Chaos) -> Plan {
     let clients: Vec<ClientPlan> = clients
         .into_iter()
         .zip(1..)
-        .map(|((name, kind), n)| ClientPlan { name, node: NodeId::client(n), start: None, kind })
+        .map(|((name, kind), n)| ClientPlan {
+            name,
+            node: NodeId::client(n),
+            start: Start::WarmUp,
+            kind,
+        })
         .collect();
     Plan {
         seed,
@@ -60,7 +65,6 @@ pub(super) fn plan(seed: u64, shape: &Chaos) -> Plan {
         steps: Vec::new(),
         injects: Vec::new(),
         promises: Vec::new(),
-        excused: Vec::new(),
     }
 }
 
@@ -73,6 +77,12 @@ fn names(cluster: &ClusterPlan, topics: &[TopicPlan], clients: &[ClientPlan]) ->
         ClientKind::Consumer(_) => Role::Consumer,
     };
     names.clients = clients.iter().map(|client| (client.name.clone(), role(client))).collect();
+    names.replicas = topics.iter().map(|topic| topic.replicas).collect();
+    let assigned = |client: &ClientPlan| match &client.kind {
+        ClientKind::Producer(_) => Vec::new(),
+        ClientKind::Consumer(consumer) => consumer.assign.clone(),
+    };
+    names.assigned = clients.iter().map(assigned).collect();
     names
 }
 

@@ -25,6 +25,14 @@ pub enum Action {
     Start(Nodes),
     /// `restart N`: kills what is up, then starts it.
     Restart(Nodes),
+    /// `roll N [every 5s]`: each in turn is stopped (SIGTERM) and, once it has exited, started.
+    Roll {
+        /// Which brokers, in this order.
+        nodes: Nodes,
+        /// The next one so long after the one before, even while an ISR is not full; `None` means
+        /// when the one before serves again and every ISR is full.
+        every: Option<Duration>,
+    },
     /// `pause N [for 3s]`: a long garbage collection.
     Pause {
         /// Who stands still.
@@ -157,6 +165,10 @@ impl Show for Action {
             Self::Restart(nodes) => plain("restart", nodes),
             Self::Resume(nodes) => plain("resume", nodes),
             Self::Wipe(nodes) => plain("wipe", nodes),
+            Self::Roll { nodes, every } => {
+                plain("roll", nodes)?;
+                every.map_or(Ok(()), |every| write!(f, " every {every}"))
+            }
             Self::Pause { nodes, length } => {
                 plain("pause", nodes)?;
                 length.map_or(Ok(()), |length| write!(f, " for {length}"))

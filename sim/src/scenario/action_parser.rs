@@ -12,12 +12,13 @@ use super::units;
 use kafkalab_core::protocol::ApiKey;
 
 /// Every verb, with the form of its sentence.
-const VERBS: [(&str, &str); 17] = [
+const VERBS: [(&str, &str); 18] = [
     ("kill", "kill b1"),
     ("power", "power b1"),
     ("stop", "stop b1"),
     ("start", "start b1"),
     ("restart", "restart b1"),
+    ("roll", "roll * every 5s"),
     ("pause", "pause b1 for 3s"),
     ("resume", "resume b1"),
     ("wipe", "wipe b1"),
@@ -61,6 +62,7 @@ impl Parser<'_> {
             "stop" => Action::Stop(self.nodes()?),
             "start" => Action::Start(self.nodes()?),
             "restart" => Action::Restart(self.nodes()?),
+            "roll" => Action::Roll { nodes: self.rolled()?, every: self.roll_pace()? },
             "resume" => Action::Resume(self.nodes()?),
             "pause" => Action::Pause { nodes: self.nodes()?, length: self.pause_length()? },
             "wipe" => Action::Wipe(self.machines("wipe")?),
@@ -131,6 +133,23 @@ impl Parser<'_> {
             }
             _ => Ok(nodes),
         }
+    }
+
+    /// Brokers, and nothing else.
+    fn rolled(&mut self) -> Outcome<Nodes> {
+        let mark = self.cursor.mark();
+        let nodes = self.nodes()?;
+        let is_rolled = match &nodes {
+            Nodes::List(list) => list.iter().all(|node| node.kind() == NodeKind::Broker),
+            Nodes::AllBrokers | Nodes::Leader(_) => true,
+            Nodes::Controller => false,
+        };
+        if is_rolled { Ok(nodes) } else { Err(mistake::not_rolled(&self.cursor.since(mark))) }
+    }
+
+    /// `every 5s`, or nothing.
+    fn roll_pace(&mut self) -> Outcome<Option<Duration>> {
+        if self.cursor.take_word("every") { self.duration().map(Some) } else { Ok(None) }
     }
 
     fn link(&mut self) -> Outcome<Link> {
@@ -260,6 +279,8 @@ pub(super) mod tests {
         check("drop 20% p1 <-> *", "drop 20% p1 <-> *");
         check("hold Fetch response b1 -> {b2, b3}", "hold Fetch response b1 -> {b2, b3}");
         check("heal", "heal");
+        check("roll {b2,b1} every 5000ms", "roll {b2, b1} every 5s");
+        check("roll *", "roll *");
         check("heal b1 <-> b2", "heal b1 <-> b2");
         check("skew b1 -1500ms", "skew b1 -1500ms");
         check("cut b1 -> controller", "cut b1 -> controller");
@@ -270,6 +291,7 @@ pub(super) mod tests {
         refuse("cut b1 b2", "a link needs an arrow between two nodes");
         refuse("kill b9", "there is no node called `b9`");
         refuse("elect orders-0 b2", "`elect` comes later");
+        refuse("roll p1", "`roll` restarts brokers one after another, and this is none");
         refuse("wipe p1", "`wipe` needs a disk, and a client has none");
         refuse("cut b1 -> b1", "a node has no link to itself");
         refuse("send c1 5", "`send` looks at a producer, and `c1` is a consumer");
@@ -280,7 +302,7 @@ pub(super) mod tests {
         let one = prop_oneof![
             (1..=3_u16).prop_map(NodeId::broker),
             Just(NodeId::controller(1)),
-            (1..=2_u16).prop_map(NodeId::client),
+            (1..=3_u16).prop_map(NodeId::client),
         ];
         let tp = TopicPartition { topic: kafkalab_core::id::TopicId(1), partition: 0 };
         prop_oneof![
@@ -320,6 +342,8 @@ pub(super) mod tests {
             (nodes(), prop::option::of(time()))
                 .prop_map(|(nodes, length)| Action::Pause { nodes, length }),
             broker().prop_map(Action::Wipe),
+            (broker(), prop::option::of(time()))
+                .prop_map(|(nodes, every)| Action::Roll { nodes, every }),
             (broker(), time()).prop_map(|(nodes, by)| Action::SlowDisk { nodes, by }),
             link().prop_map(Action::Cut),
             (link(), time()).prop_map(|(link, by)| Action::Slow { link, by }),

@@ -3,10 +3,12 @@
 //! Codes are stable: K02xx a name that means nothing here, K03xx a sentence that cannot be read,
 //! K05xx something that comes later. Those of the file around the sentences are in `file_mistake.rs`.
 
+use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::id::NodeId;
 
 use super::diagnostic::{Diagnostic, Place, nearest};
 use super::names::{Names, Role, some_of};
+use super::vocabulary::CHECKED;
 use kafkalab_core::protocol::ApiKey;
 
 type Boxed = Box<Diagnostic>;
@@ -145,6 +147,12 @@ pub(super) fn unknown_invariant(place: &Place, word: &str) -> Boxed {
     let title = format!("there is no invariant called {}", quoted(word));
     let note = "the invariants are INV-1 to INV-29, INV-R1 to INV-R10 and LIV-1 to LIV-11";
     Box::new(Diagnostic::error("K0207", title, place).note(note))
+}
+
+pub(super) fn unchecked_invariant(place: &Place, word: &str) -> Boxed {
+    let title = format!("nobody checks {} yet", quoted(word));
+    let note = format!("those that are checked are {}", CHECKED.join(" "));
+    Box::new(Diagnostic::error("K0504", title, place).label("would always be kept").note(note))
 }
 
 // Sentences.
@@ -301,15 +309,103 @@ pub(super) fn needs_argument(place: &Place, word: &str, subject: &str) -> Boxed 
     Box::new(Diagnostic::error("K0301", title, place).label("of what?").help(help))
 }
 
-pub(super) fn takes_no_argument(place: &Place, word: &str) -> Boxed {
-    let title = format!("`{word}` is about the whole run");
-    let help = format!("write `{word}` alone");
-    Box::new(Diagnostic::error("K0301", title, place).label("nothing goes here").help(help))
+pub(super) fn never_changes(place: &Place, holds: bool, reason: &str) -> Boxed {
+    let title = if holds { "this always holds" } else { "this can never hold" };
+    let help = "ask for something that the run decides";
+    Box::new(Diagnostic::error("K0306", title, place).label(reason.to_owned()).help(help))
+}
+
+pub(super) fn decided_at_start(place: &Place, kind: &str, reason: &str) -> Boxed {
+    let title = format!("`{kind}` is decided before the run begins");
+    let help = match kind {
+        "eventually" => {
+            "ask for something that is yet to happen, or judge it at the end: `finally`"
+        }
+        _ => "say the opposite, or judge it at the end: `finally`",
+    };
+    Box::new(Diagnostic::error("K0307", title, place).label(reason.to_owned()).help(help))
+}
+
+pub(super) fn two_sets(place: &Place) -> Boxed {
+    let title = "two different sets are compared";
+    let label = "sets are compared member by member";
+    let help = "ask the same partitions or nodes on both sides";
+    Box::new(Diagnostic::error("K0304", title, place).label(label).help(help))
+}
+
+pub(super) fn two_histories(place: &Place) -> Boxed {
+    let title = "two histories are compared";
+    let help = "compare a history with a list: `history(leader(orders-0)) == [b1, none, b2]`";
+    Box::new(Diagnostic::error("K0304", title, place).label("both grow").help(help))
+}
+
+pub(super) fn nobody(place: &Place, what: &str) -> Boxed {
+    let title = format!("`*` stands for every {what}, and this scenario has none");
+    Box::new(Diagnostic::error("K0302", title, place).label("stands for nothing"))
+}
+
+pub(super) fn unknown_topic_pattern(place: &Place, word: &str, names: &Names) -> Boxed {
+    let title = format!("there is no topic called {}", quoted(word));
+    let mistake = Diagnostic::error("K0202", title, place)
+        .label("stands for every partition of a topic")
+        .note(format!("the topics are {}", some_of(names.topic_names())));
+    Box::new(match nearest(word, names.topic_names()) {
+        Some(near) => {
+            mistake.instead("a topic with a similar name exists", place, &format!("{near}-*"))
+        }
+        None => mistake,
+    })
+}
+
+pub(super) fn holds_none(place: &Place, broker: &str, tp: &str, replicas: &[String]) -> Boxed {
+    let title = format!("{broker} holds no replica of {tp}");
+    let note = format!("its replicas are on {}", some_of(replicas));
+    Box::new(Diagnostic::error("K0302", title, place).label("has nothing to answer").note(note))
+}
+
+pub(super) fn not_assigned(place: &Place, consumer: &str, tp: &str) -> Boxed {
+    let title = format!("{consumer} does not read {tp}, so it has no position there");
+    let help = format!("add it to `assign` in `[consumer.{consumer}]`");
+    Box::new(Diagnostic::error("K0302", title, place).label("not assigned").help(help))
+}
+
+pub(super) fn no_errors_of(place: &Place, word: &str) -> Boxed {
+    let title =
+        format!("`errors` looks at a broker or a client, and {} is a controller", quoted(word));
+    Box::new(Diagnostic::error("K0302", title, place).label("expected a broker or a client"))
+}
+
+pub(super) fn unknown_code(place: &Place, word: &str) -> Boxed {
+    let title = format!("there is no error code called {}", quoted(word));
+    let names = ErrorCode::ALL.iter().filter(|code| **code != ErrorCode::None);
+    let names: Vec<&str> = names.map(|code| code.name()).collect();
+    let mistake = Diagnostic::error("K0303", title, place).label("not a code of Kafka's");
+    Box::new(match nearest(&word.to_ascii_uppercase(), names.iter().copied()) {
+        Some(near) => mistake.instead("a code with a similar name exists", place, near),
+        None => mistake.note(format!("the codes are {}", names.join(" "))),
+    })
+}
+
+pub(super) fn unknown_step(place: &Place, word: &str, names: &Names) -> Boxed {
+    let title = format!("no step of this variant is called {}", quoted(word));
+    let ids: Vec<&str> = names.steps.iter().map(|(id, _)| id.as_str()).collect();
+    let mistake = Diagnostic::error("K0204", title, place)
+        .label("a `when` may speak of earlier steps, a promise of all");
+    Box::new(match nearest(word, ids.iter().copied()) {
+        Some(near) => mistake.instead("a step with a similar id exists", place, near),
+        None if ids.is_empty() => mistake.note("no step has an id: give it one with `id = \"..\"`"),
+        None => mistake.note(format!("the steps are {}", some_of(&ids))),
+    })
+}
+
+pub(super) fn not_rolled(place: &Place) -> Boxed {
+    let title = "`roll` restarts brokers one after another, and this is none";
+    Box::new(Diagnostic::error("K0302", title, place).label("expected brokers"))
 }
 
 pub(super) fn no_replica(place: &Place, word: &str) -> Boxed {
     let title = format!("`{word}` is the same whoever is asked");
-    let help = "only `leo` and `hw` differ from replica to replica";
+    let help = "it is the controller's record; `leader`, `isr` and `epoch` take a view";
     Box::new(Diagnostic::error("K0302", title, place).label("no replica goes here").help(help))
 }
 

@@ -14,6 +14,7 @@ mod action_parser;
 pub mod builtin;
 pub mod condition;
 mod condition_parser;
+pub mod count;
 pub mod defaults;
 pub mod diagnostic;
 mod file;
@@ -28,7 +29,8 @@ mod sentence;
 mod shape;
 mod story;
 pub mod units;
-mod vocabulary;
+mod vacuous;
+pub mod vocabulary;
 mod world;
 mod write;
 

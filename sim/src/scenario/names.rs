@@ -36,8 +36,14 @@ pub struct Names {
     pub controllers: u16,
     /// Name and number of partitions; the place in the list is the topic's id.
     pub topics: Vec<(String, u32)>,
+    /// Replicas of each partition, by topic.
+    pub replicas: Vec<u16>,
     /// Name and role; the place in the list plus one is the client's number.
     pub clients: Vec<(String, Role)>,
+    /// What each client reads, in the order of `clients`; nothing for a producer.
+    pub assigned: Vec<Vec<TopicPartition>>,
+    /// Steps that have a name, with their places in the plan: those a sentence may speak of.
+    pub steps: Vec<(String, usize)>,
     /// Where the number of brokers is written, for messages; `None` if it is not.
     pub(super) brokers_at: Option<Place>,
 }
@@ -76,6 +82,82 @@ impl Names {
     /// How many partitions a topic has; none if there is no such topic.
     pub fn partitions(&self, topic: TopicId) -> u32 {
         self.topics.get(topic.0 as usize).map_or(0, |(_, partitions)| *partitions)
+    }
+
+    /// Where the replicas of a partition stand: replica r of partition p on broker 1 + (p + r) mod n.
+    pub fn replicas_of(&self, tp: TopicPartition) -> Vec<NodeId> {
+        let count = u32::from(self.replicas.get(tp.topic.0 as usize).copied().unwrap_or(1));
+        let brokers = u32::from(self.brokers.max(1));
+        (0..count.min(brokers))
+            .map(|r| NodeId::broker(((tp.partition + r) % brokers) as u16 + 1))
+            .collect()
+    }
+
+    /// Every partition of a topic.
+    pub fn partitions_of(&self, topic: TopicId) -> Vec<TopicPartition> {
+        (0..self.partitions(topic)).map(|partition| TopicPartition { topic, partition }).collect()
+    }
+
+    /// Every partition there is.
+    pub fn partitions_all(&self) -> Vec<TopicPartition> {
+        (0..self.topics.len() as u32).flat_map(|n| self.partitions_of(TopicId(n))).collect()
+    }
+
+    /// What a client reads.
+    pub fn assigned_to(&self, client: NodeId) -> &[TopicPartition] {
+        let index = usize::from(client.number()).wrapping_sub(1);
+        self.assigned.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The place in the plan of the step called `word`.
+    pub fn step(&self, word: &str) -> Option<usize> {
+        self.steps.iter().find(|(name, _)| name == word).map(|(_, place)| *place)
+    }
+
+    /// The name of the step at `place`.
+    pub fn step_name(&self, place: usize) -> &str {
+        let found = self.steps.iter().find(|(_, at)| *at == place);
+        found.map_or("?", |(name, _)| name)
+    }
+
+    /// Partitions as a sentence names them: `orders-0`, `orders-*`, `{orders-0, orders-1}`. Sorted.
+    pub fn partitions_text(&self, partitions: &[TopicPartition]) -> String {
+        let mut words = Vec::new();
+        for all in partitions.chunk_by(|one, next| one.topic == next.topic) {
+            let topic = all[0].topic;
+            if all.len() > 1 && all.len() == self.partitions(topic) as usize {
+                words.push(format!("{}-*", self.topic_name(topic)));
+            } else {
+                words.extend(all.iter().map(|tp| self.partition_name(*tp)));
+            }
+        }
+        set_text(words)
+    }
+
+    /// Nodes as a sentence names them: `b1`, `{b1, p1}`, `*` for every broker. Sorted.
+    pub fn nodes_text(&self, nodes: &[NodeId]) -> String {
+        let is_broker = |node: &NodeId| node.kind() == NodeKind::Broker;
+        if nodes.len() > 1
+            && nodes.len() == usize::from(self.brokers)
+            && nodes.iter().all(is_broker)
+        {
+            return "*".to_owned();
+        }
+        set_text(nodes.iter().map(|node| self.node_name(*node)).collect())
+    }
+
+    /// Clients as a sentence names them: `p1`, `{p1, p2}`, `*` for all of these roles. Sorted.
+    pub fn clients_text(&self, clients: &[NodeId], roles: &[Role]) -> String {
+        if clients.len() > 1 && clients == self.clients_in(roles) {
+            return "*".to_owned();
+        }
+        set_text(clients.iter().map(|node| self.node_name(*node)).collect())
+    }
+
+    /// Every client that has one of these roles, in order.
+    pub fn clients_in(&self, roles: &[Role]) -> Vec<NodeId> {
+        let all = self.clients.iter().zip(1..);
+        all.filter(|((_, role), _)| roles.contains(role)).map(|(_, n)| NodeId::client(n)).collect()
     }
 
     /// What a client does; `None` for a broker or a controller.
@@ -121,6 +203,11 @@ impl Names {
     pub fn clients_of(&self, role: Role) -> impl Iterator<Item = &str> {
         self.clients.iter().filter(move |(_, its)| *its == role).map(|(name, _)| name.as_str())
     }
+}
+
+/// One word by itself, several in braces.
+fn set_text(mut words: Vec<String>) -> String {
+    if words.len() == 1 { words.remove(0) } else { format!("{{{}}}", words.join(", ")) }
 }
 
 /// Something that can only be written down together with the names of its scenario.
@@ -176,7 +263,17 @@ pub(super) fn sample() -> Names {
         brokers: 3,
         controllers: 1,
         topics: vec![("orders".to_owned(), 2), ("a-b.c".to_owned(), 1)],
-        clients: vec![("p1".to_owned(), Role::Producer), ("c1".to_owned(), Role::Consumer)],
+        replicas: vec![3, 1],
+        clients: vec![
+            ("p1".to_owned(), Role::Producer),
+            ("c1".to_owned(), Role::Consumer),
+            ("p2".to_owned(), Role::Producer),
+        ],
+        assigned: {
+            let of = |topic, partition| TopicPartition { topic: TopicId(topic), partition };
+            vec![Vec::new(), vec![of(0, 0), of(0, 1)], Vec::new()]
+        },
+        steps: vec![("crash".to_owned(), 0), ("back".to_owned(), 2)],
         brokers_at: None,
     }
 }

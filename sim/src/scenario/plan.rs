@@ -92,8 +92,6 @@ pub struct Plan {
     pub injects: Vec<InjectPlan>,
     /// What is judged.
     pub promises: Vec<Promise>,
-    /// Invariants that may be broken here (`INV-12`), because an expectation names them.
-    pub excused: Vec<String>,
     /// Word to id and back.
     pub names: Names,
 }
@@ -112,6 +110,11 @@ impl Plan {
     /// The name of a partition: `orders-0`.
     pub fn partition_name(&self, tp: TopicPartition) -> String {
         self.names.partition_name(tp)
+    }
+
+    /// Whether a promise demands that this invariant is violated, and so excuses it.
+    pub fn excuses(&self, invariant: &str) -> bool {
+        self.promises.iter().any(|promise| promise.demands_violation_of(invariant))
     }
 
     /// Every node of the run, in order: brokers, controllers, clients.
@@ -213,11 +216,22 @@ pub struct ClientPlan {
     pub name: String,
     /// Its id.
     pub node: NodeId,
-    /// When it is started, counted from t = 0; `None` means it is up and ready at t = 0, having
-    /// taken part in the warm-up.
-    pub start: Option<Duration>,
+    /// When it is started.
+    pub start: Start,
     /// What it does.
     pub kind: ClientKind,
+}
+
+/// When a client is started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// It takes part in the warm-up: it is up and ready at t = 0.
+    #[default]
+    WarmUp,
+    /// At a moment, counted from t = 0.
+    At(Duration),
+    /// By the story: it is down until an action starts it.
+    Story,
 }
 
 /// What a client does.
@@ -364,6 +378,19 @@ pub struct Promise {
     pub text: String,
     /// Where it was written: what the message of a broken promise points at.
     pub place: Place,
+}
+
+impl Promise {
+    /// Whether it can only be kept if this invariant is violated: `violated(..)` in `eventually` or
+    /// `finally`. Everything else that names an invariant judges it harder and excuses nothing.
+    pub fn demands_violation_of(&self, invariant: &str) -> bool {
+        match self.kind {
+            PromiseKind::Eventually | PromiseKind::Finally => {
+                self.condition.demanded_violations().contains(&invariant)
+            }
+            PromiseKind::Always | PromiseKind::Never => false,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -249,7 +249,10 @@ fn word_length(bytes: &[u8]) -> usize {
         b'-' => bytes.get(at + 1) == Some(&b'>'),
         byte => !(byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.')),
     };
-    (0..bytes.len()).find(|at| ends(*at)).unwrap_or(bytes.len())
+    let length = (0..bytes.len()).find(|at| ends(*at)).unwrap_or(bytes.len());
+    // `orders-*`: every partition of a topic.
+    let is_pattern = bytes[..length].last() == Some(&b'-') && bytes.get(length) == Some(&b'*');
+    length + usize::from(is_pattern)
 }
 
 #[cfg(test)]
@@ -269,6 +272,7 @@ mod tests {
         check("cut b1->b2", "cut b1 -> b2");
         check("cut {b1,b2}<->my-client", "cut { b1 , b2 } <-> my-client");
         check("cut b1 <- b2", "cut b1 <- b2");
+        check("offline(orders-*) or cut b1->*", "offline ( orders-* ) or cut b1 -> *");
     }
 
     #[test]

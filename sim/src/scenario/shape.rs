@@ -8,6 +8,7 @@ use super::condition::{Answer, Expr};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     Number,
+    Time,
     Node,
     Truth,
     /// `None`: empty, it fits every other.
@@ -21,6 +22,7 @@ impl Shape {
         let first = |items: &[Expr]| items.first().map(|item| Box::new(Self::of(item)));
         match expr {
             Expr::Int(_) | Expr::Changes(_) | Expr::Size(_) => Self::Number,
+            Expr::Time(_) => Self::Time,
             Expr::Node(_) | Expr::NoNode => Self::Node,
             Expr::List(items) => Self::List(first(items)),
             Expr::Set(items) => Self::Set(first(items)),
@@ -32,6 +34,7 @@ impl Shape {
     fn answer(answer: Answer) -> Self {
         match answer {
             Answer::Number => Self::Number,
+            Answer::Time => Self::Time,
             Answer::Node => Self::Node,
             Answer::Nodes => Self::Set(Some(Box::new(Self::Node))),
             Answer::Truth => Self::Truth,
@@ -51,6 +54,7 @@ impl Shape {
     fn plural(&self) -> String {
         match self {
             Self::Number => "numbers".to_owned(),
+            Self::Time => "times".to_owned(),
             Self::Node => "nodes".to_owned(),
             Self::Truth => "answers yes or no".to_owned(),
             Self::Set(_) => "sets".to_owned(),
@@ -63,6 +67,7 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number => f.write_str("a number"),
+            Self::Time => f.write_str("a time"),
             Self::Node => f.write_str("a node"),
             Self::Truth => f.write_str("a yes or no"),
             Self::Set(None) => f.write_str("an empty set"),

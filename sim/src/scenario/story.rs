@@ -14,7 +14,7 @@ use super::plan::{InjectPlan, Promise, PromiseKind, Quiz, StepPlan, Trigger};
 use super::read::Reader;
 use super::sentence::{Cursor, Sentence, Token};
 use super::units;
-use super::vocabulary;
+use super::vacuous;
 use super::world::check_name;
 
 const MOST_STEPS: usize = 500;
@@ -26,7 +26,6 @@ pub(super) struct Story {
     pub(super) steps: Vec<StepPlan>,
     pub(super) injects: Vec<InjectPlan>,
     pub(super) promises: Vec<Promise>,
-    pub(super) excused: Vec<String>,
 }
 
 /// The variant that is read, and all there are.
@@ -35,7 +34,7 @@ type Variants<'a> = (Option<&'a str>, &'a [&'a str]);
 /// Reads it all for one variant.
 pub(super) fn read<'a>(
     root: &'a Table,
-    names: &Names,
+    names: &mut Names,
     variants: Variants<'_>,
     reader: &mut Reader<'a>,
 ) -> Story {
@@ -44,9 +43,9 @@ pub(super) fn read<'a>(
     let injects = bounded(root, "inject", MOST_STEPS, reader);
     for table in injects {
         reader.check_keys(table, "[[inject]]", &["at", "when", "do", "for"]);
-        let here = belongs(table, variants, reader);
-        let inject = read_inject(table, names, reader);
-        story.injects.extend(inject.filter(|_| here));
+        if belongs(table, variants, reader) {
+            story.injects.extend(read_inject(table, names, reader));
+        }
     }
     for table in bounded(root, "expect", MOST_PROMISES, reader) {
         read_expect(table, names, variants, reader, &mut story);
@@ -92,7 +91,7 @@ const STEP_KEYS: [&str; 11] =
 
 fn read_steps<'a>(
     root: &'a Table,
-    names: &Names,
+    names: &mut Names,
     variants: Variants<'_>,
     reader: &mut Reader<'a>,
     story: &mut Story,
@@ -103,8 +102,11 @@ fn read_steps<'a>(
         reader.check_keys(table, "[[step]]", &STEP_KEYS);
         let here = belongs(table, variants, reader);
         let id = reader.text(table, "id");
-        let trigger = step_trigger(table, names, &ids, reader);
-        let step = read_step(table, id.map(|(id, _)| id), trigger, names, reader);
+        // What another variant has is read there: its steps, and who waits for them, are its own.
+        let step = here.then(|| {
+            let trigger = step_trigger(table, names, &ids, reader);
+            read_step(table, id.map(|(id, _)| id), trigger, names, reader)
+        });
         if let Some((id, place)) = id {
             let named = check_name(id, place);
             reader.sink.keep(named);
@@ -112,10 +114,11 @@ fn read_steps<'a>(
                 reader.push(mistake::duplicate(place, id, "step", first));
             }
             ids.push((id, place, here.then_some(story.steps.len())));
+            if here {
+                names.steps.push((id.to_owned(), story.steps.len()));
+            }
         }
-        if here {
-            story.steps.push(step);
-        }
+        story.steps.extend(step);
     }
 }
 
@@ -326,30 +329,24 @@ fn read_expect<'a>(
     reader: &mut Reader<'a>,
     story: &mut Story,
 ) {
-    let known = ["for", "always", "never", "eventually", "finally", "allow"];
+    let known = ["for", "always", "never", "eventually", "finally"];
     reader.check_keys(table, "[[expect]]", &known);
-    let here = belongs(table, variants, reader);
+    if !belongs(table, variants, reader) {
+        return;
+    }
     for kind in KINDS {
         for sentence in reader.sentences(table, kind.word()) {
             let promise = promise(kind, &sentence, names);
-            let Some(promise) = reader.sink.keep(promise) else { continue };
-            if here {
-                excuse(&mut story.excused, promise.condition.invariants());
-                story.promises.push(promise);
-            }
-        }
-    }
-    for (word, place) in reader.texts(table, "allow") {
-        if !vocabulary::is_invariant(word) {
-            reader.push(misread::unknown_invariant(place, word));
-        } else if here {
-            excuse(&mut story.excused, vec![word.to_owned()]);
+            story.promises.extend(reader.sink.keep(promise));
         }
     }
 }
 
 fn promise(kind: PromiseKind, sentence: &Sentence, names: &Names) -> Outcome<Promise> {
     let condition = condition_parser::condition(sentence, names)?;
+    if let Some(reason) = vacuous::decided_at_start(kind, &condition) {
+        return Err(misread::decided_at_start(&sentence.all(), kind.word(), reason));
+    }
     let text = sentence.text.trim().to_owned();
     Ok(Promise { kind, condition, text, place: sentence.all() })
 }
@@ -357,11 +354,4 @@ fn promise(kind: PromiseKind, sentence: &Sentence, names: &Names) -> Outcome<Pro
 /// `--expect EXPR`: judged at the end.
 pub(super) fn expect_flag(text: &str, names: &Names) -> Outcome<Promise> {
     promise(PromiseKind::Finally, &Sentence::alone("--expect", text), names)
-}
-
-/// Adds invariants, each once, sorted.
-pub(super) fn excuse(excused: &mut Vec<String>, more: Vec<String>) {
-    excused.extend(more);
-    excused.sort_unstable();
-    excused.dedup();
 }

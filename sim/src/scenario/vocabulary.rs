@@ -3,49 +3,57 @@
 use kafkalab_core::id::{NodeId, TopicPartition};
 
 use super::condition::Query;
-use super::names::Role;
+use super::count::Count;
 
 /// What a query is asked about.
 #[derive(Clone, Copy)]
 pub(super) enum Subject {
+    /// Partitions, by the controller's record only.
     Partition(fn(TopicPartition) -> Query),
+    /// Partitions; behind `@`, brokers that hold a replica.
     Replica(fn(TopicPartition, Option<NodeId>) -> Query),
-    Client(Role, fn(NodeId) -> Query),
-    Broker(fn(NodeId) -> Query),
+    /// Partitions; behind `@`, brokers or clients whose view is meant.
+    View(fn(TopicPartition, Option<NodeId>) -> Query),
+    /// Clients; without them, the whole run.
+    Count(Count),
+    /// Consumers.
+    Consumer(fn(NodeId) -> Query),
+    /// Consumers, and partitions they read.
+    Position,
+    /// Brokers or clients, and an error code.
+    Errors,
+    /// A step.
+    Step,
+    /// Any nodes.
     Node(fn(NodeId) -> Query),
+    /// Brokers.
+    Broker(fn(NodeId) -> Query),
 }
 
-/// Queries about one thing.
-pub(super) const ABOUT: [(&str, Subject); 13] = [
+/// Every question but the counts.
+const ASKED: [(&str, Subject); 12] = [
     ("leo", Subject::Replica(|tp, on| Query::Leo { tp, on })),
     ("hw", Subject::Replica(|tp, on| Query::Hw { tp, on })),
-    ("isr", Subject::Partition(Query::Isr)),
-    ("leader", Subject::Partition(Query::Leader)),
-    ("epoch", Subject::Partition(Query::Epoch)),
+    ("isr", Subject::Replica(|tp, of| Query::Isr { tp, of })),
+    ("leader", Subject::View(|tp, of| Query::Leader { tp, of })),
+    ("epoch", Subject::View(|tp, of| Query::Epoch { tp, of })),
     ("offline", Subject::Partition(Query::Offline)),
-    ("sent", Subject::Client(Role::Producer, Query::Sent)),
-    ("acked", Subject::Client(Role::Producer, Query::Acked)),
-    ("failed", Subject::Client(Role::Producer, Query::Failed)),
-    ("processing", Subject::Client(Role::Consumer, Query::Processing)),
-    ("processed", Subject::Client(Role::Consumer, Query::Processed)),
+    ("processing", Subject::Consumer(Query::Processing)),
+    ("position", Subject::Position),
+    ("errors", Subject::Errors),
+    ("since", Subject::Step),
     ("up", Subject::Node(Query::Up)),
     ("fenced", Subject::Broker(Query::Fenced)),
 ];
 
-/// Queries about the whole run.
-pub(super) const TOTALS: [(&str, Query); 8] = [
-    ("delivered", Query::Delivered),
-    ("lost", Query::Lost),
-    ("duplicates", Query::Duplicates),
-    ("log_duplicates", Query::LogDuplicates),
-    ("at_risk", Query::AtRisk),
-    ("unknown", Query::Unknown),
-    ("acked", Query::AckedTotal),
-    ("sent", Query::SentTotal),
-];
+/// What the question `word` is about; `None` if there is no such question.
+pub(super) fn subject(word: &str) -> Option<Subject> {
+    let asked = ASKED.iter().find(|(known, _)| *known == word).map(|(_, subject)| *subject);
+    asked.or_else(|| Count::named(word).map(Subject::Count))
+}
 
 /// Words that look at a consumer group.
-pub(super) const OF_GROUPS: [&str; 11] = [
+pub(super) const OF_GROUPS: [&str; 10] = [
     "lag",
     "committed",
     "committing",
@@ -55,7 +63,6 @@ pub(super) const OF_GROUPS: [&str; 11] = [
     "revoked",
     "lost-partitions",
     "state",
-    "skipped",
     "coordinator",
 ];
 
@@ -66,16 +73,27 @@ impl Subject {
     /// What to write in the parentheses, for a message.
     pub(super) fn example(self) -> &'static str {
         match self {
-            Self::Partition(_) | Self::Replica(_) => "a partition such as `orders-0`",
-            Self::Client(Role::Producer, _) => "a producer",
-            Self::Client(Role::Consumer, _) => "a consumer",
-            Self::Broker(_) => "a broker such as `b1`",
-            Self::Node(_) => "a node such as `b1`",
+            Self::Partition(_) | Self::Replica(_) | Self::View(_) => {
+                "a partition such as `orders-0`"
+            }
+            Self::Count(_) => "a client such as `p1`",
+            Self::Consumer(_) => "a consumer such as `c1`",
+            Self::Position => "a consumer and a partition such as `c1, orders-0`",
+            Self::Errors => "a node and a code such as `p1, NOT_ENOUGH_REPLICAS`",
+            Self::Step => "a step such as `crash`",
+            Self::Broker(_) | Self::Node(_) => "a node such as `b1`",
         }
     }
 }
 
-/// Whether `name` is an invariant: INV-1 to INV-29, INV-R1 to INV-R10, LIV-1 to LIV-11.
+/// The invariants that are checked, as `check::INVARIANTS` lists them (a test compares the two).
+pub const CHECKED: &[&str] = &[
+    "INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-6", "INV-7", "INV-8", "INV-9", "INV-10",
+    "INV-11", "INV-12", "INV-13", "INV-14", "INV-15", "INV-16", "INV-17", "INV-18",
+];
+
+/// Whether the reference has an invariant of this name: INV-1 to INV-29, INV-R1 to INV-R10, LIV-1 to
+/// LIV-11. Only those in [`CHECKED`] can be asked for.
 pub(super) fn is_invariant(name: &str) -> bool {
     let families = [("INV-R", 10), ("INV-", 29), ("LIV-", 11)];
     families.iter().any(|(family, count)| {
@@ -96,5 +114,5 @@ pub(super) fn is_reserved(word: &str) -> bool {
 
 /// Every word that asks something.
 pub(super) fn query_words() -> impl Iterator<Item = &'static str> {
-    ABOUT.iter().map(|(word, _)| *word).chain(TOTALS.iter().map(|(word, _)| *word))
+    ASKED.iter().map(|(word, _)| *word).chain(Count::ALL.into_iter().map(Count::word))
 }

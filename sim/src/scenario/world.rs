@@ -15,7 +15,7 @@ use super::file_mistake as mistake;
 use super::mistake as misnamed;
 use super::names::{Names, Role};
 use super::plan::{
-    ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Latency, NetPlan, ProducerPlan, Tail,
+    ClientKind, ClientPlan, ClusterPlan, ConsumerPlan, Latency, NetPlan, ProducerPlan, Start, Tail,
     TopicPlan,
 };
 use super::read::Reader;
@@ -232,6 +232,7 @@ fn read_topics<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) 
         let known = if broken { *PARTITIONS.end() as u32 } else { partitions };
         names.topics.push((entry.key.clone(), known));
         let replicas = reader.whole(table, "replicas", &REPLICAS).unwrap_or(1) as u16;
+        names.replicas.push(replicas);
         let config: TopicConfig = reader.settings(table);
         check_replicas(table, (replicas, config.min_insync_replicas), names, reader);
         topics.push(TopicPlan {
@@ -293,18 +294,31 @@ fn read_clients<'a>(
             reader.push(mistake::bad_name(&entry.place, &entry.key, why));
         }
         names.clients.push((entry.key.clone(), *role));
+        names.assigned.push(Vec::new());
         let kind = match role {
             Role::Producer => ClientKind::Producer(read_producer(entry, table, names, reader)),
             Role::Consumer => ClientKind::Consumer(read_consumer(entry, table, names, reader)),
         };
+        if let ClientKind::Consumer(consumer) = &kind {
+            names.assigned[n].clone_from(&consumer.assign);
+        }
         clients.push(ClientPlan {
             name: entry.key.clone(),
             node: NodeId::client(n as u16 + 1),
-            start: reader.duration(table, "start"),
+            start: read_start(table, reader),
             kind,
         });
     }
     clients
+}
+
+/// `start = "2s"`, or `start = "story"`.
+fn read_start<'a>(table: &'a Table, reader: &mut Reader<'a>) -> Start {
+    match reader.value(table, "start") {
+        None => Start::WarmUp,
+        Some(value) if value.as_text() == Some("story") => Start::Story,
+        Some(_) => reader.duration(table, "start").map_or(Start::WarmUp, Start::At),
+    }
 }
 
 fn read_producer<'a>(

@@ -6,7 +6,7 @@
 use super::names::Names;
 use super::plan::{
     ClientKind, ClientPlan, ConsumerPlan, Ends, InjectPlan, Latency, NetPlan, Plan, ProducerPlan,
-    Quiz, StepPlan, Text, TopicPlan, Trigger,
+    Quiz, Start, StepPlan, Text, TopicPlan, Trigger,
 };
 use super::units;
 use kafkalab_core::broker::BrokerSpec;
@@ -146,8 +146,10 @@ impl Writer {
                 self.consumer(consumer, names);
             }
         }
-        if let Some(start) = client.start {
-            self.text("start", &start.to_string());
+        match client.start {
+            Start::WarmUp => {}
+            Start::At(after) => self.text("start", &after.to_string()),
+            Start::Story => self.text("start", "story"),
         }
     }
 
@@ -217,10 +219,6 @@ impl Writer {
             self.header(format_args!("[[expect]]"));
             self.text(promise.kind.word(), &promise.text);
         }
-        if !plan.excused.is_empty() {
-            self.header(format_args!("[[expect]]"));
-            self.texts("allow", &plan.excused);
-        }
     }
 }
 
@@ -275,7 +273,6 @@ mod tests {
                 assert_eq!((&again.steps, &again.injects), (&plan.steps, &plan.injects));
                 assert_eq!((&again.cluster, &again.net), (&plan.cluster, &plan.net));
                 assert_eq!((again.seed, again.limit), (plan.seed, plan.limit));
-                assert_eq!(again.excused, plan.excused);
                 let texts = |plan: &Plan| -> Vec<_> {
                     plan.promises.iter().map(|p| (p.kind, p.condition.clone())).collect()
                 };

@@ -1,5 +1,6 @@
 //! Actions carried out: from a sentence to the faults of the world.
 
+use super::roll::Roll;
 use crate::look::{Committed, Look};
 use crate::scenario::action::{Action, Flow, Half, Link, Nodes};
 use crate::world::World;
@@ -18,12 +19,21 @@ pub(super) struct Wake {
     pub(super) node: NodeId,
 }
 
-/// Does what `action` says. A pause with a length leaves a wake-up to be kept.
+/// What an action leaves to be done later.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Later {
+    /// Pauses that end by themselves.
+    pub(super) pauses: Vec<Wake>,
+    /// Rolling restarts under way.
+    pub(super) rolls: Vec<Roll>,
+}
+
+/// Does what `action` says. A pause with a length and a roll leave something to be done later.
 pub(super) fn act(
     action: &Action,
     world: &mut World<Node>,
     committed: &Committed,
-    wakes: &mut Vec<Wake>,
+    later: &mut Later,
 ) {
     let now = world.now();
     let on = |nodes: &Nodes, world: &World<Node>| resolve(nodes, world, committed);
@@ -39,11 +49,15 @@ pub(super) fn act(
             world.start(node, now);
         }),
         Action::Restart(nodes) => each(on(nodes, world), |node| world.restart(node)),
+        Action::Roll { nodes, every } => {
+            let nodes = on(nodes, world);
+            later.rolls.push(Roll::new(nodes, *every, now));
+        }
         Action::Pause { nodes, length } => each(on(nodes, world), |node| {
             if world.pause(node)
                 && let Some(length) = length
             {
-                wakes.push(Wake { at: now + *length, node });
+                later.pauses.push(Wake { at: now + *length, node });
             }
         }),
         Action::Resume(nodes) => each(on(nodes, world), |node| {

@@ -7,11 +7,14 @@
 
 mod act;
 mod promise;
+mod roll;
 mod teller;
+mod touched;
 mod value;
 mod watch;
 
 pub use promise::{Judged, PromiseState};
 pub use teller::{Story, Told};
-pub use value::{Truth, Value};
-pub use watch::{Scene, Touched, Watch};
+pub use touched::Touched;
+pub use value::Value;
+pub use watch::{Scene, Watch, counted};

@@ -1,7 +1,7 @@
 //! Promises while a cluster runs: what each of them has seen so far, and how it is judged.
 
-use super::value::Value;
-use super::watch::{Scene, Touched, Watch};
+use super::touched::Touched;
+use super::watch::{Scene, Watch};
 use crate::scenario::condition::{Condition, Expr};
 use crate::scenario::names::Names;
 use crate::scenario::plan::{Promise, PromiseKind};
@@ -52,7 +52,7 @@ impl Judged {
 impl PromiseState {
     /// A promise that has seen nothing.
     pub fn new(promise: &Promise) -> Self {
-        Self { wakes: Watch::wakes(&promise.condition), decided: None }
+        Self { wakes: Touched::wakes(&promise.condition), decided: None }
     }
 
     /// Looks again if something it looks at was touched.
@@ -67,14 +67,13 @@ impl PromiseState {
             return;
         }
         let is_decided = match promise.kind {
-            PromiseKind::Always => !watch.test(&promise.condition, scene).holds(),
-            PromiseKind::Never | PromiseKind::Eventually => {
-                watch.test(&promise.condition, scene).holds()
-            }
+            PromiseKind::Always => !watch.holds(&promise.condition, scene),
+            PromiseKind::Never => watch.holds_for_some(&promise.condition, scene),
+            PromiseKind::Eventually => watch.holds(&promise.condition, scene),
             PromiseKind::Finally => false,
         };
         if is_decided {
-            let seen = describe(&promise.condition, watch, scene);
+            let seen = describe(promise, watch, scene);
             self.decided = Some((scene.look.world().now(), seen));
         }
     }
@@ -88,13 +87,13 @@ impl PromiseState {
         names: &Names,
     ) -> Judged {
         let now = scene.look.world().now();
-        let at_end = || (now, describe(&promise.condition, watch, scene));
+        let at_end = || (now, describe(promise, watch, scene));
         let (is_kept, (at, (what, value))) = match (promise.kind, &self.decided) {
             (PromiseKind::Always | PromiseKind::Never, Some(decided)) => (false, decided.clone()),
             (PromiseKind::Eventually, Some(decided)) => (true, decided.clone()),
             (PromiseKind::Always | PromiseKind::Never, None) => (true, at_end()),
             (PromiseKind::Eventually, None) => (false, at_end()),
-            (PromiseKind::Finally, _) => (watch.test(&promise.condition, scene).holds(), at_end()),
+            (PromiseKind::Finally, _) => (watch.holds(&promise.condition, scene), at_end()),
         };
         let what = match what {
             Subject::Value(expr) => expr.show(names).to_string(),
@@ -104,40 +103,47 @@ impl PromiseState {
     }
 }
 
-/// What a reader wants to see: the first thing compared, and its value.
-fn describe(condition: &Condition, watch: &Watch, scene: Scene<'_>) -> Seen {
+/// What a reader wants to see: the first thing compared that decides, and its value.
+fn describe(promise: &Promise, watch: &Watch, scene: Scene<'_>) -> Seen {
+    let wanted = !matches!(promise.kind, PromiseKind::Never);
+    describe_part(&promise.condition, wanted, watch, scene)
+}
+
+/// The part of `condition` that does not come out as it was `wanted`, or else its first.
+fn describe_part(condition: &Condition, wanted: bool, watch: &Watch, scene: Scene<'_>) -> Seen {
+    // The first member for which it does not come out as wanted.
+    let odd = |members: usize| {
+        let mut all = 0..members;
+        all.find(|n| watch.member(condition, *n, scene) != Some(wanted)).unwrap_or(0)
+    };
     match condition {
         Condition::And(all) | Condition::Or(all) => {
-            let one = all.iter().find(|one| !watch.test(one, scene).holds()).or(all.first());
-            describe(one.expect("at least two were joined"), watch, scene)
+            let one = all.iter().find(|one| !watch.test(one, scene, (wanted, true)));
+            let one = one.or(all.first()).expect("at least two were joined");
+            describe_part(one, wanted, watch, scene)
         }
-        Condition::Not(inner) => describe(inner, watch, scene),
+        Condition::Not(inner) => describe_part(inner, !wanted, watch, scene),
         Condition::Compare { left, right, .. } => {
-            let side = if matches!(left, Expr::Int(_) | Expr::Node(_)) { right } else { left };
-            (Subject::Value(side.clone()), show(&watch.value(side, scene)))
+            let side = if left.asked().is_some() { left } else { right };
+            let side = side.member(odd(left.members().max(right.members())));
+            let value = watch.shown(&side, scene);
+            (Subject::Value(side), value)
         }
-        Condition::Holds(_) | Condition::Monotonic(_) => {
-            let holds = watch.test(condition, scene).holds();
-            (Subject::Truth(condition.clone()), holds.to_string())
+        Condition::Holds(asked) => {
+            let n = odd(asked.queries().len());
+            let value = watch.member(condition, n, scene);
+            let one = Condition::Holds(asked.at(n).into());
+            let word = value.map_or("undefined".to_owned(), |holds| holds.to_string());
+            (Subject::Truth(one), word)
+        }
+        Condition::Monotonic(asked) => {
+            let n = odd(asked.queries().len());
+            let value = watch.member(condition, n, scene) == Some(true);
+            (Subject::Truth(Condition::Monotonic(asked.at(n).into())), value.to_string())
         }
         Condition::Keeps(name) | Condition::Violated(name) => {
             let word = if scene.checks.is_violated(name) { "violated" } else { "kept" };
             (Subject::Truth(Condition::Keeps(name.clone())), word.to_owned())
         }
-    }
-}
-
-fn show(value: &Value) -> String {
-    match value {
-        Value::Undefined => "undefined".to_owned(),
-        Value::Int(n) => n.to_string(),
-        Value::Node(None) => "none".to_owned(),
-        Value::Node(Some(node)) => node.to_string(),
-        Value::Set(set) => format!("{{{}}}", set.to_string().replace(' ', ", ")),
-        Value::List(all) => {
-            let shown: Vec<String> = all.iter().map(show).collect();
-            format!("[{}]", shown.join(", "))
-        }
-        Value::Truth(truth) => truth.to_string(),
     }
 }

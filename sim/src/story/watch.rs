@@ -1,16 +1,24 @@
-//! Conditions while a cluster runs: who answers a query, and what must have been touched before it
-//! is worth asking again.
+//! Conditions while a cluster runs: who answers a query, and whether a condition holds.
+//!
+//! What is said of a set is said of each of its members: a condition holds if it holds for every
+//! member, its negation if it holds for none. [`Watch::holds_for_some`] asks whether one member is
+//! enough: that breaks a `never`. A comparison with something undefined is false, and so is its
+//! negation. Nothing is copied to test a condition: of a history only as many answers are kept as it
+//! is compared with.
 
-use super::value::{Truth, Value};
+use super::touched::Touched;
+use super::value::Value;
 use crate::check::Checks;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Totals};
 use crate::look::{Committed, Look};
-use crate::scenario::condition::{Condition, Expr, Query};
-use crate::world::{Step, StepKind};
+use crate::scenario::condition::{Asked, Condition, Expr, Op, Query};
+use crate::scenario::count::Count;
 use kafkalab_core::broker_set::BrokerSet;
-use kafkalab_core::epoch::Offset;
-use kafkalab_core::event::{Event, ReplicaEvent};
+use kafkalab_core::epoch::{LeaderEpoch, Offset};
+use kafkalab_core::error_code::ErrorCode;
+use kafkalab_core::event::{ClientEvent, Event, ReplicaEvent};
 use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
+use kafkalab_core::time::Instant;
 
 /// Everything a condition may look at.
 #[derive(Clone, Copy)]
@@ -25,135 +33,49 @@ pub struct Scene<'a> {
     pub checks: &'a Checks,
 }
 
-/// Kinds of things that an input can touch, as a bit set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Touched(u8);
-
-impl Touched {
-    /// Nothing.
-    pub const NOTHING: Self = Self(0);
-    /// The end of a log.
-    pub const LOG: Self = Self(1);
-    /// A high watermark.
-    pub const WATERMARK: Self = Self(2);
-    /// The controller's record.
-    pub const METADATA: Self = Self(4);
-    /// What a client did or saw.
-    pub const CLIENT: Self = Self(8);
-    /// Who is up.
-    pub const LIFE: Self = Self(16);
-    /// A violation was found.
-    pub const VIOLATION: Self = Self(32);
-    /// Everything.
-    pub const ALL: Self = Self(63);
-
-    /// Both.
-    #[must_use]
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Whether they have something in common.
-    pub const fn meets(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
-
-    /// What an input touched.
-    pub fn by(step: &Step, notes: &[Event]) -> Self {
-        let start = match step.what {
-            // A broker's only flush is its last: it ends its life.
-            StepKind::Boot | StepKind::Terminate | StepKind::Flushed(_) => Self::LIFE,
-            StepKind::Alarm
-            | StepKind::Connected(_)
-            | StepKind::Deliver(_)
-            | StepKind::Hangup(_)
-            | StepKind::Ask(_) => Self::NOTHING,
-        };
-        notes.iter().fold(start, |touched, note| touched.and(Self::by_note(note)))
-    }
-
-    const fn by_note(note: &Event) -> Self {
-        match note {
-            Event::Client(_) => Self::CLIENT,
-            Event::Controller(_) => Self::METADATA,
-            Event::Replica(event) => match event {
-                ReplicaEvent::Appended { .. }
-                | ReplicaEvent::Truncated { .. }
-                | ReplicaEvent::Loaded { .. } => Self::LOG,
-                ReplicaEvent::HighWatermark { .. } => Self::WATERMARK,
-                ReplicaEvent::BecameLeader { .. } | ReplicaEvent::BecameFollower { .. } => {
-                    Self::METADATA.and(Self::WATERMARK)
-                }
-                ReplicaEvent::Lifecycle { .. } => Self::LIFE,
-                ReplicaEvent::Registered { .. }
-                | ReplicaEvent::DuplicateRecognised { .. }
-                | ReplicaEvent::IsrProposed { .. }
-                | ReplicaEvent::IsrAdopted { .. }
-                | ReplicaEvent::IsrForgotten { .. }
-                | ReplicaEvent::IsrRefused { .. }
-                | ReplicaEvent::FollowerCounted { .. }
-                | ReplicaEvent::DivergenceFound { .. }
-                | ReplicaEvent::ProduceAnswered { .. }
-                | ReplicaEvent::MetadataPublished { .. } => Self::NOTHING,
-            },
-        }
-    }
-
-    /// What must be touched for the answer to `query` to change.
-    const fn asked_by(query: Query) -> Self {
-        match query {
-            Query::Leo { .. } => Self::LOG.and(Self::METADATA).and(Self::LIFE),
-            Query::Hw { .. } => Self::WATERMARK.and(Self::METADATA).and(Self::LIFE),
-            Query::Isr(_)
-            | Query::Leader(_)
-            | Query::Epoch(_)
-            | Query::Offline(_)
-            | Query::Fenced(_) => Self::METADATA,
-            Query::Sent(_)
-            | Query::Acked(_)
-            | Query::Failed(_)
-            | Query::Processing(_)
-            | Query::Processed(_)
-            | Query::Delivered
-            | Query::Duplicates
-            | Query::Unknown
-            | Query::AckedTotal
-            | Query::SentTotal => Self::CLIENT,
-            Query::Lost | Query::LogDuplicates | Query::AtRisk => {
-                Self::CLIENT.and(Self::LOG).and(Self::WATERMARK).and(Self::METADATA)
-            }
-            Query::Up(_) => Self::LIFE,
-        }
-    }
-}
-
 /// A query whose successive answers somebody asks for.
 #[derive(Clone, Debug)]
 struct Track {
     query: Query,
     wakes: Touched,
-    answers: Vec<Value>,
+    /// The first answers, at most `keeps` of them.
+    first: Vec<Value>,
+    keeps: usize,
+    last: Value,
+    /// How many answers there were, each different from the one before.
+    count: u64,
     has_fallen: bool,
 }
 
-/// Answers queries and remembers the answers that `history`, `changes` and `monotonic` need.
+/// How many answers a message shows of a history, if it is not compared with more.
+const SHOWN: usize = 8;
+
+/// Answers queries and remembers what `history`, `changes`, `monotonic`, `errors` and `since` need.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
     tracks: Vec<Track>,
+    errors: Vec<(NodeId, ErrorCode, u64)>,
+    /// When each step fired.
+    fired: Vec<Instant>,
+}
+
+/// One side of a comparison, as it is worth now.
+enum Side<'a> {
+    Value(Value),
+    History(&'a Track),
+    List(&'a [Expr]),
 }
 
 impl Watch {
-    /// What must be touched for `condition` to change.
-    pub fn wakes(condition: &Condition) -> Touched {
-        let asked = condition
-            .queries()
-            .into_iter()
-            .fold(Touched::NOTHING, |all, query| all.and(Touched::asked_by(query)));
-        if condition.invariants().is_empty() { asked } else { asked.and(Touched::VIOLATION) }
-    }
-
-    /// Remembers the answers that `condition` will ask for, from now on.
+    /// Remembers what `condition` will ask for, from now on.
     pub fn follow(&mut self, condition: &Condition) {
+        for query in condition.queries() {
+            if let Query::Errors { node, code } = query
+                && self.errors.iter().all(|(known, of, _)| (*known, *of) != (node, code))
+            {
+                self.errors.push((node, code, 0));
+            }
+        }
         match condition {
             Condition::And(all) | Condition::Or(all) => {
                 for one in all {
@@ -162,68 +84,186 @@ impl Watch {
             }
             Condition::Not(inner) => self.follow(inner),
             Condition::Compare { left, right, .. } => {
-                for side in [left, right] {
-                    if let Expr::History(query) | Expr::Changes(query) = side {
-                        self.track(*query);
+                for (side, other) in [(left, right), (right, left)] {
+                    let keeps = if let Expr::List(items) = other { items.len() } else { 0 };
+                    if let Expr::History(asked) | Expr::Changes(asked) = side {
+                        self.track(asked, keeps.max(SHOWN) + 1);
                     }
                 }
             }
-            Condition::Monotonic(query) => self.track(*query),
+            Condition::Monotonic(asked) => self.track(asked, 0),
             Condition::Holds(_) | Condition::Keeps(_) | Condition::Violated(_) => {}
         }
     }
 
-    fn track(&mut self, query: Query) {
-        if self.tracks.iter().all(|track| track.query != query) {
+    fn track(&mut self, asked: &Asked, keeps: usize) {
+        for query in asked.queries().iter().copied() {
+            if let Some(known) = self.tracks.iter_mut().find(|track| track.query == query) {
+                known.keeps = known.keeps.max(keeps);
+                continue;
+            }
             let wakes = Touched::asked_by(query);
-            self.tracks.push(Track { query, wakes, answers: Vec::new(), has_fallen: false });
+            let (first, last) = (Vec::new(), Value::Undefined);
+            self.tracks.push(Track {
+                query,
+                wakes,
+                first,
+                keeps,
+                last,
+                count: 0,
+                has_fallen: false,
+            });
+        }
+    }
+
+    /// A step has fired.
+    pub fn step_fired(&mut self, at: Instant) {
+        self.fired.push(at);
+    }
+
+    /// When each step fired.
+    pub fn fired(&self) -> &[Instant] {
+        &self.fired
+    }
+
+    /// Counts the error codes among what `node` noted.
+    pub fn count_errors(&mut self, node: NodeId, notes: &[Event]) {
+        if self.errors.is_empty() {
+            return;
+        }
+        for code in notes.iter().filter_map(error_of) {
+            for (of, wanted, count) in &mut self.errors {
+                *count += u64::from((*of, *wanted) == (node, code));
+            }
         }
     }
 
     /// Asks the remembered queries again whose answers may have changed.
     pub fn update(&mut self, scene: Scene<'_>, touched: Touched) {
-        for track in self.tracks.iter_mut().filter(|track| track.wakes.meets(touched)) {
-            let answer = answer(track.query, scene);
-            if answer == Value::Undefined || track.answers.last() == Some(&answer) {
+        for n in 0..self.tracks.len() {
+            if !self.tracks[n].wakes.meets(touched) {
                 continue;
             }
-            if let (Some(Value::Int(before)), Value::Int(now)) = (track.answers.last(), &answer) {
+            let answer = self.answer(self.tracks[n].query, scene);
+            let track = &mut self.tracks[n];
+            if answer == Value::Undefined || track.last == answer {
+                continue;
+            }
+            if let (Value::Int(before), Value::Int(now)) = (track.last, answer) {
                 track.has_fallen |= now < before;
             }
-            track.answers.push(answer);
+            track.count += 1;
+            track.last = answer;
+            if track.first.len() < track.keeps {
+                track.first.push(answer);
+            }
         }
     }
 
-    /// Whether `condition` holds now.
-    pub fn test(&self, condition: &Condition, scene: Scene<'_>) -> Truth {
+    /// Whether `condition` holds now, for every member of the sets it asks about.
+    pub fn holds(&self, condition: &Condition, scene: Scene<'_>) -> bool {
+        self.test(condition, scene, (true, true))
+    }
+
+    /// Whether `condition` holds now for at least one member of each set it asks about.
+    pub fn holds_for_some(&self, condition: &Condition, scene: Scene<'_>) -> bool {
+        self.test(condition, scene, (true, false))
+    }
+
+    /// Whether `condition` comes out as `want` (`false`: its negation holds), for `every` member or
+    /// for some.
+    pub(super) fn test(
+        &self,
+        condition: &Condition,
+        scene: Scene<'_>,
+        (want, every): (bool, bool),
+    ) -> bool {
+        let mode = (want, every);
         match condition {
-            Condition::And(all) => {
-                all.iter().fold(Truth::True, |truth, one| truth & self.test(one, scene))
+            Condition::And(all) if want => all.iter().all(|one| self.test(one, scene, mode)),
+            Condition::Or(all) if !want => all.iter().all(|one| self.test(one, scene, mode)),
+            Condition::And(all) | Condition::Or(all) => {
+                all.iter().any(|one| self.test(one, scene, mode))
             }
-            Condition::Or(all) => {
-                all.iter().fold(Truth::False, |truth, one| truth | self.test(one, scene))
+            Condition::Not(inner) => self.test(inner, scene, (!want, every)),
+            Condition::Keeps(name) => scene.checks.is_violated(name) != want,
+            Condition::Violated(name) => scene.checks.is_violated(name) == want,
+            Condition::Compare { left, right, .. } => {
+                let members = left.members().max(right.members());
+                let mut each = (0..members).map(|n| self.member(condition, n, scene) == Some(want));
+                if every { each.all(|holds| holds) } else { each.any(|holds| holds) }
             }
-            Condition::Not(inner) => !self.test(inner, scene),
-            Condition::Compare { left, op, right } => {
-                self.value(left, scene).compare(*op, &self.value(right, scene))
+            Condition::Holds(asked) | Condition::Monotonic(asked) => {
+                let members = asked.queries().len();
+                let mut each = (0..members).map(|n| self.member(condition, n, scene) == Some(want));
+                if every { each.all(|holds| holds) } else { each.any(|holds| holds) }
             }
-            Condition::Holds(query) => match answer(*query, scene) {
-                Value::Truth(holds) => holds.into(),
-                _ => Truth::Undefined,
-            },
-            Condition::Monotonic(query) => (!self.find(*query).has_fallen).into(),
-            Condition::Keeps(name) => (!scene.checks.is_violated(name)).into(),
-            Condition::Violated(name) => scene.checks.is_violated(name).into(),
         }
     }
 
-    /// The value of an expression now.
+    /// How a comparison or a question of yes or no comes out for the `n`-th member; `None` if it is
+    /// undefined.
+    pub(super) fn member(&self, condition: &Condition, n: usize, scene: Scene<'_>) -> Option<bool> {
+        match condition {
+            Condition::Compare { left, op, right } => {
+                match (self.side(left, n, scene), self.side(right, n, scene)) {
+                    (Side::Value(left), Side::Value(right)) => left.compare(*op, right),
+                    (Side::History(track), Side::List(items))
+                    | (Side::List(items), Side::History(track)) => {
+                        Some(self.is_history(track, items, scene) == (*op == Op::Equal))
+                    }
+                    _ => unreachable!("a history is compared with a list, and nothing else is"),
+                }
+            }
+            Condition::Holds(asked) => match self.answer(asked.at(n), scene) {
+                Value::Truth(holds) => Some(holds),
+                _ => None,
+            },
+            Condition::Monotonic(asked) => Some(!self.find(asked.at(n)).has_fallen),
+            Condition::And(_)
+            | Condition::Or(_)
+            | Condition::Not(_)
+            | Condition::Keeps(_)
+            | Condition::Violated(_) => unreachable!("asked of comparisons and questions only"),
+        }
+    }
+
+    fn is_history(&self, track: &Track, items: &[Expr], scene: Scene<'_>) -> bool {
+        track.count == items.len() as u64
+            && track.first.iter().zip(items).all(|(seen, item)| *seen == self.value(item, scene))
+    }
+
+    fn side<'a>(&'a self, expr: &'a Expr, n: usize, scene: Scene<'_>) -> Side<'a> {
+        match expr {
+            Expr::List(items) => Side::List(items),
+            Expr::History(asked) => Side::History(self.find(asked.at(n))),
+            Expr::Changes(asked) => {
+                let count = self.find(asked.at(n)).count;
+                Side::Value(Value::Int(count.saturating_sub(1) as i64))
+            }
+            Expr::Query(asked) if asked.is_sum() => {
+                let each = asked.queries().iter().map(|query| match self.answer(*query, scene) {
+                    Value::Int(n) => n,
+                    _ => unreachable!("a count is always a number"),
+                });
+                Side::Value(Value::Int(each.sum()))
+            }
+            Expr::Query(asked) => Side::Value(self.answer(asked.at(n), scene)),
+            Expr::Size(asked) => Side::Value(match self.answer(asked.at(n), scene) {
+                Value::Set(set) => Value::Int(set.len() as i64),
+                _ => Value::Undefined,
+            }),
+            written => Side::Value(self.value(written, scene)),
+        }
+    }
+
+    /// The value of an expression now; of its first member, if it asks about several.
     pub fn value(&self, expr: &Expr, scene: Scene<'_>) -> Value {
         match expr {
             Expr::Int(n) => Value::Int(*n),
+            Expr::Time(length) => Value::Time(*length),
             Expr::Node(node) => Value::Node(Some(*node)),
             Expr::NoNode => Value::Node(None),
-            Expr::List(all) => Value::List(all.iter().map(|one| self.value(one, scene)).collect()),
             Expr::Set(all) => Value::Set(
                 all.iter()
                     .filter_map(|one| match one {
@@ -232,72 +272,149 @@ impl Watch {
                     })
                     .collect::<BrokerSet>(),
             ),
-            Expr::Query(query) => answer(*query, scene),
-            Expr::History(query) => Value::List(self.find(*query).answers.clone()),
-            Expr::Changes(query) => {
-                Value::Int(self.find(*query).answers.len().saturating_sub(1) as i64)
-            }
-            Expr::Size(query) => match answer(*query, scene) {
-                Value::Set(set) => Value::Int(set.len() as i64),
-                Value::List(list) => Value::Int(list.len() as i64),
-                _ => Value::Undefined,
+            asked => match self.side(asked, 0, scene) {
+                Side::Value(value) => value,
+                Side::History(_) | Side::List(_) => Value::Undefined,
             },
         }
+    }
+
+    /// The value of an expression as a message shows it.
+    pub(super) fn shown(&self, expr: &Expr, scene: Scene<'_>) -> String {
+        let Expr::History(asked) = expr else { return self.value(expr, scene).to_string() };
+        let track = self.find(asked.at(0));
+        let mut shown: Vec<String> = track.first.iter().map(ToString::to_string).collect();
+        if track.count > shown.len() as u64 {
+            shown.push("…".to_owned());
+        }
+        format!("[{}]", shown.join(", "))
     }
 
     fn find(&self, query: Query) -> &Track {
         let track = self.tracks.iter().find(|track| track.query == query);
         track.expect("follow was called with every condition at the start")
     }
+
+    /// What `query` answers now (semantics 4).
+    fn answer(&self, query: Query, scene: Scene<'_>) -> Value {
+        let Scene { look, committed, ledger, .. } = scene;
+        let leader_or = |tp: TopicPartition, on: Option<NodeId>| {
+            on.or_else(|| committed.partition(tp).and_then(|registration| registration.leader))
+        };
+        let offset =
+            |offset: Option<Offset>| offset.map_or(Value::Undefined, |o| Value::Int(o.0 as i64));
+        match query {
+            Query::Leo { tp, on } => offset(leader_or(tp, on).and_then(|b| look.log_end(tp, b))),
+            Query::Hw { tp, on } => offset(
+                leader_or(tp, on)
+                    .and_then(|broker| look.replica(tp, broker))
+                    .map(|replica| replica.log().high_watermark()),
+            ),
+            Query::Isr { tp, of } => isr(tp, of, scene).map_or(Value::Undefined, Value::Set),
+            Query::Leader { tp, of } => {
+                leadership(tp, of, scene).map_or(Value::Undefined, |known| Value::Node(known.0))
+            }
+            Query::Epoch { tp, of } => leadership(tp, of, scene)
+                .map_or(Value::Undefined, |known| Value::Int(i64::from(known.1.0))),
+            Query::Offline(tp) => leadership(tp, None, scene)
+                .map_or(Value::Undefined, |known| Value::Truth(known.0.is_none())),
+            Query::Count { count, of } => {
+                let totals = match of {
+                    None => Some(ledger.totals()),
+                    Some(client) => ledger.totals_of(client),
+                };
+                Value::Int(totals.map_or(0, |totals| counted(totals, count)) as i64)
+            }
+            Query::Processing(client) => {
+                ledger.in_hand(client).map_or(Value::Undefined, |id| Value::Int(i64::from(id.n)))
+            }
+            Query::Position { consumer, tp } => {
+                offset(look.consumer(consumer).and_then(|reader| reader.position(tp)))
+            }
+            Query::Errors { node, code } => {
+                let found = self.errors.iter().find(|(of, known, _)| (*of, *known) == (node, code));
+                Value::Int(found.map_or(0, |(_, _, count)| *count) as i64)
+            }
+            Query::Since(step) => self
+                .fired
+                .get(step)
+                .map_or(Value::Undefined, |at| Value::Time(look.world().now().since(*at))),
+            Query::Up(node) => Value::Truth(look.world().is_up(node)),
+            Query::Fenced(node) => committed
+                .image()
+                .brokers
+                .get(&node)
+                .map_or(Value::Undefined, |registration| Value::Truth(registration.is_fenced)),
+        }
+    }
 }
 
-/// What `query` answers now (semantics 4).
-fn answer(query: Query, scene: Scene<'_>) -> Value {
-    let Scene { look, committed, ledger, .. } = scene;
-    let registration = |tp: TopicPartition| committed.partition(tp);
-    let leader_or = |tp: TopicPartition, on: Option<NodeId>| {
-        on.or_else(|| registration(tp).and_then(|registration| registration.leader))
-    };
-    let offset =
-        |offset: Option<Offset>| offset.map_or(Value::Undefined, |o| Value::Int(o.0 as i64));
-    let count = |n: u64| Value::Int(n as i64);
-    let of = |client: NodeId| ledger.totals_of(client).copied().unwrap_or_default();
-    let all = ledger.totals();
-    match query {
-        Query::Leo { tp, on } => offset(leader_or(tp, on).and_then(|b| look.log_end(tp, b))),
-        Query::Hw { tp, on } => offset(
-            leader_or(tp, on)
-                .and_then(|broker| look.replica(tp, broker))
-                .map(|replica| replica.log().high_watermark()),
-        ),
-        Query::Isr(tp) => registration(tp).map_or(Value::Undefined, |r| Value::Set(r.isr)),
-        Query::Leader(tp) => registration(tp).map_or(Value::Undefined, |r| Value::Node(r.leader)),
-        Query::Epoch(tp) => {
-            registration(tp).map_or(Value::Undefined, |r| Value::Int(i64::from(r.leader_epoch.0)))
-        }
-        Query::Offline(tp) => {
-            registration(tp).map_or(Value::Undefined, |r| Value::Truth(r.leader.is_none()))
-        }
-        Query::Sent(client) => count(of(client).sent),
-        Query::Acked(client) => count(of(client).acked),
-        Query::Failed(client) => count(of(client).failed + of(client).unknown),
-        Query::Processing(client) => {
-            ledger.in_hand(client).map_or(Value::Undefined, |id| Value::Int(i64::from(id.n)))
-        }
-        Query::Processed(client) => count(of(client).processed + of(client).duplicates),
-        Query::Delivered => count(all.delivered),
-        Query::Lost => count(all.lost),
-        Query::Duplicates => count(all.duplicates),
-        Query::LogDuplicates => count(all.log_duplicates),
-        Query::AtRisk => count(all.at_risk),
-        Query::Unknown => count(all.unknown),
-        Query::AckedTotal => count(all.acked),
-        Query::SentTotal => count(all.sent),
-        Query::Up(node) => Value::Truth(look.world().is_up(node)),
-        Query::Fenced(node) => committed
-            .image()
-            .brokers
-            .get(&node)
-            .map_or(Value::Undefined, |registration| Value::Truth(registration.is_fenced)),
+/// The count of the ledger that a word means: the same in conditions, tables and JSON.
+pub const fn counted(totals: &Totals, count: Count) -> u64 {
+    match count {
+        Count::Sent => totals.sent,
+        Count::Acked => totals.acked,
+        Count::Failed => totals.failed,
+        Count::Unknown => totals.unknown,
+        Count::Pending => totals.pending,
+        Count::GaveUp => totals.gave_up,
+        Count::Appended => totals.appended,
+        Count::Delivered => totals.delivered,
+        Count::Processed => totals.processed,
+        Count::Lost => totals.lost,
+        Count::NotDecided => totals.not_decided,
+        Count::Unread => totals.unread,
+        Count::Duplicates => totals.duplicates,
+        Count::LogDuplicates => totals.log_duplicates,
+        Count::Reordered => totals.reordered,
+        Count::Skipped => totals.skipped,
+        Count::AtRisk => totals.at_risk,
     }
+}
+
+/// The error a note tells of: what a client was told, what a broker answered or was answered.
+fn error_of(note: &Event) -> Option<ErrorCode> {
+    let error = match note {
+        Event::Client(
+            ClientEvent::BatchRetried { error, .. }
+            | ClientEvent::BatchFailed { error, .. }
+            | ClientEvent::SendRefused { error, .. }
+            | ClientEvent::PollFailed { error, .. },
+        )
+        | Event::Replica(
+            ReplicaEvent::ProduceAnswered { error, .. } | ReplicaEvent::IsrRefused { error, .. },
+        ) => *error,
+        Event::Client(_) | Event::Replica(_) | Event::Controller(_) => return None,
+    };
+    (error != ErrorCode::None).then_some(error)
+}
+
+/// The in-sync replicas of `tp` as the controller committed them, or as a broker holds them: a leader
+/// those it counts, another the metadata it has applied.
+fn isr(tp: TopicPartition, of: Option<NodeId>, scene: Scene<'_>) -> Option<BrokerSet> {
+    let Some(viewer) = of else { return scene.committed.partition(tp).map(|known| known.isr) };
+    let broker = scene.look.broker(viewer)?;
+    let leads = broker.replica(tp).and_then(|replica| replica.leadership());
+    match leads {
+        Some(leadership) => Some(leadership.isr),
+        None => broker.replicas().image().partition(tp).map(|known| known.isr),
+    }
+}
+
+/// The leader of `tp` and its epoch: as the controller committed them, as a broker has applied them,
+/// as a client was told.
+fn leadership(
+    tp: TopicPartition,
+    of: Option<NodeId>,
+    scene: Scene<'_>,
+) -> Option<(Option<NodeId>, LeaderEpoch)> {
+    let Some(viewer) = of else {
+        return scene.committed.partition(tp).map(|known| (known.leader, known.leader_epoch));
+    };
+    if let Some(broker) = scene.look.broker(viewer) {
+        let known = broker.replicas().image().partition(tp)?;
+        return Some((known.leader, known.leader_epoch));
+    }
+    let producer = scene.look.producer(viewer).and_then(|client| client.known_leader(tp));
+    producer.or_else(|| scene.look.consumer(viewer)?.known_leader(tp))
 }

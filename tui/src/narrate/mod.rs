@@ -223,6 +223,8 @@ impl Narrator<'_> {
             }
             Told::Inject(n) => (None, &self.plan.injects[n].actions),
             Told::Wake => return (None, String::new()),
+            Told::RollStops(node) => return (None, format!("stop {}", self.node(node))),
+            Told::RollStarts(node) => return (None, format!("start {}", self.node(node))),
         };
         let shown = actions.iter().map(|action| action.show(&self.plan.names).to_string());
         (name, shown.collect::<Vec<_>>().join("; "))

@@ -76,6 +76,11 @@ impl ConsumerNode {
         self.subscription.get(tp)?.position
     }
 
+    /// Who leads a partition, as far as this client knows, and in which epoch.
+    pub fn known_leader(&self, tp: TopicPartition) -> Option<(Option<NodeId>, LeaderEpoch)> {
+        self.metadata.leadership(tp).map(|known| (known.leader, known.epoch))
+    }
+
     /// How a partition of its assignment stands.
     pub fn fetch_state(&self, tp: TopicPartition) -> Option<FetchState> {
         Some(self.subscription.get(tp)?.state)

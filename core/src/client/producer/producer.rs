@@ -16,6 +16,7 @@ use super::workload::{Application, ProducerDisk, Workload};
 use crate::chance::{Chance, DrawsAbout};
 use crate::config::ProducerConfig;
 use crate::engine::{Command, Effects, HaltReason, Input, Process};
+use crate::epoch::LeaderEpoch;
 use crate::error_code::ErrorCode;
 use crate::event::ClientEvent;
 use crate::id::{Incarnation, NodeId, TopicId, TopicPartition};
@@ -84,6 +85,11 @@ impl ProducerNode {
         } else {
             None
         }
+    }
+
+    /// Who leads a partition, as far as this client knows, and in which epoch.
+    pub fn known_leader(&self, tp: TopicPartition) -> Option<(Option<NodeId>, LeaderEpoch)> {
+        self.sender.metadata.leadership(tp).map(|known| (known.leader, known.epoch))
     }
 
     /// The application calls `send` for its next record.

@@ -281,7 +281,6 @@ fn same_settings<'a>(scenario: &'a Scenario, remedy: &Remedy) -> Option<&'a str>
     let is_same = |plan: &Plan| {
         let mut plan = plan.clone();
         plan.promises.clone_from(&remedy.plan.promises);
-        plan.excused.clone_from(&remedy.plan.excused);
         plan == *remedy.plan
     };
     scenario.variants.iter().find(|variant| is_same(&variant.plan))?.name.as_deref()

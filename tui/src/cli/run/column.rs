@@ -4,6 +4,7 @@ use kafkalab_core::id::{NodeId, RecordId};
 use kafkalab_sim::lab::{End, Lab};
 use kafkalab_sim::ledger::{Fate, Outcome, Row};
 use kafkalab_sim::scenario::condition::Query;
+use kafkalab_sim::scenario::count::Count;
 use kafkalab_sim::scenario::plan::Promise;
 use kafkalab_sim::scenario::{Lang, Plan};
 use kafkalab_sim::story::Judged;
@@ -77,13 +78,16 @@ impl Column {
         let queries = promise.condition.queries();
         let ledger = self.lab.ledger();
         let is_meant = |row: &Row, query: &Query| match query {
-            Query::Lost => row.is_acked() && row.lost.is_some(),
-            Query::Duplicates => row.repeats > 0,
-            Query::LogDuplicates => row.copies_in_logs() > 1,
-            Query::AtRisk => row.fate() == Fate::AtRisk,
-            Query::Unknown => matches!(row.outcome, Outcome::Unknown { .. }),
-            Query::Failed(producer) => {
-                row.id.producer == *producer && matches!(row.outcome, Outcome::Failed { .. })
+            Query::Count { count, of } if of.is_none_or(|client| client == row.id.producer) => {
+                match count {
+                    Count::Lost => row.is_acked() && row.lost.is_some(),
+                    Count::Duplicates => row.repeats > 0,
+                    Count::LogDuplicates => row.copies_in_logs() > 1,
+                    Count::AtRisk => row.fate() == Fate::AtRisk,
+                    Count::Unknown => matches!(row.outcome, Outcome::Unknown { .. }),
+                    Count::Failed => matches!(row.outcome, Outcome::Failed { .. }),
+                    _ => false,
+                }
             }
             _ => false,
         };

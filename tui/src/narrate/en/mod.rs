@@ -137,6 +137,7 @@ fn around(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
             let (name, deeds) = to.deeds(*told);
             let text = match (told, name) {
                 (Told::Step(_), Some(name)) => format!("step {name}: {deeds}"),
+                (Told::RollStops(_) | Told::RollStarts(_), _) => format!("roll: {deeds}"),
                 (Told::Wake, _) => "a pause ended".to_owned(),
                 _ => format!("injected: {deeds}"),
             };

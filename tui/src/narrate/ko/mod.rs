@@ -150,6 +150,7 @@ fn around(to: Narrator<'_>, life: &Biography, moment: &Moment) -> Sentence {
             let (name, deeds) = to.deeds(*told);
             let text = match (told, name) {
                 (Told::Step(_), Some(name)) => format!("단계 {name}: {deeds}"),
+                (Told::RollStops(_) | Told::RollStarts(_), _) => format!("순차 재시작: {deeds}"),
                 (Told::Wake, _) => "일시 정지가 끝났다".to_owned(),
                 _ => format!("주입: {deeds}"),
             };
