@@ -1,0 +1,100 @@
+//! Promises and triggers over a whole run: a condition that is asked after every turn from t = 0.
+
+use crate::conditions::{Answers, Asked, Present, follow, holds};
+use crate::counts::LazyTally;
+use crate::fates::Scene;
+use kafkalab_core::id::InputNo;
+use kafkalab_core::time::Instant;
+use kafkalab_sim::scenario::condition::Condition;
+use kafkalab_sim::scenario::plan::{Plan, PromiseKind, Trigger};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// A condition and when it was found to hold, or not to.
+#[derive(Clone, Debug)]
+pub(crate) struct Watched {
+    condition: Condition,
+    answers: Answers,
+    /// The first moment at which it held, and after which input.
+    pub(crate) first_held: Option<(Instant, InputNo)>,
+    /// The first moment at which it did not hold.
+    pub(crate) first_failed: Option<(Instant, InputNo)>,
+    /// Whether it holds now.
+    pub(crate) holds: bool,
+}
+
+impl Watched {
+    fn new(condition: &Condition) -> Self {
+        Self {
+            condition: condition.clone(),
+            answers: Answers::default(),
+            first_held: None,
+            first_failed: None,
+            holds: false,
+        }
+    }
+}
+
+/// All conditions of a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct Promises {
+    plan: Arc<Plan>,
+    /// In the order of the plan's promises.
+    pub(crate) promises: Vec<Watched>,
+    /// In the order of the plan's injected actions; `None` for one that a clock fires.
+    pub(crate) triggers: Vec<Option<Watched>>,
+}
+
+impl Promises {
+    pub(crate) fn new(plan: &Arc<Plan>) -> Self {
+        let trigger = |trigger: &Trigger| match trigger {
+            Trigger::When(condition) => Some(Watched::new(condition)),
+            Trigger::At(_) | Trigger::After { .. } => None,
+        };
+        Self {
+            plan: Arc::clone(plan),
+            promises: plan.promises.iter().map(|one| Watched::new(&one.condition)).collect(),
+            triggers: plan.injects.iter().map(|one| trigger(&one.trigger)).collect(),
+        }
+    }
+
+    /// Asks everything at `now`, after input `input`. Before t = 0 answers are remembered, but
+    /// nothing is judged and nothing fires.
+    pub(crate) fn ask(
+        &mut self,
+        scene: Scene<'_>,
+        tally: &LazyTally<'_>,
+        broken: &BTreeSet<String>,
+        now: Instant,
+        input: InputNo,
+        is_judged: bool,
+    ) {
+        for watched in self.promises.iter_mut().chain(self.triggers.iter_mut().flatten()) {
+            let present = Present { scene, tally };
+            follow(&watched.condition, present, &mut watched.answers);
+            let asked = Asked { present, broken, answers: &watched.answers };
+            watched.holds = holds(&watched.condition, asked) == Some(true);
+            if is_judged && watched.holds {
+                watched.first_held.get_or_insert((now, input));
+            }
+            if is_judged && !watched.holds {
+                watched.first_failed.get_or_insert((now, input));
+            }
+        }
+    }
+
+    /// Whether promise `n` is kept, if the run ended now.
+    pub(crate) fn is_kept(&self, n: usize) -> bool {
+        let watched = &self.promises[n];
+        match self.plan.promises[n].kind {
+            // "It holds after every input."
+            PromiseKind::Always => watched.first_failed.is_none(),
+            // "It holds after no input."
+            PromiseKind::Never => watched.first_held.is_none(),
+            // "It holds after at least one input."
+            PromiseKind::Eventually => watched.first_held.is_some(),
+            // "It holds at the end."
+            PromiseKind::Finally => watched.holds,
+        }
+    }
+}
