@@ -97,14 +97,18 @@ fn half(direction: Direction) -> &'static str {
 }
 
 impl Narrator<'_> {
-    /// `#3`, `#3..#5`, `1 record` where nobody of the scenario sent it.
+    /// `#3`, `#3..#5`, `#3..#5 #8` where those between went elsewhere; a number where nobody of the
+    /// scenario sent them.
     fn records(self, body: &BatchBody) -> String {
-        let mut ids = body.records.iter().filter_map(|record| record.id);
-        match (ids.next(), ids.next_back()) {
-            (Some(first), Some(last)) => format!("{}..{}", self.record(first), self.record(last)),
-            (Some(only), None) => self.record(only),
-            (None, _) => format!("{}", body.records.len()),
-        }
+        let ids: Vec<_> = body.records.iter().filter_map(|record| record.id).collect();
+        let runs = ids.chunk_by(|one, next| one.producer == next.producer && next.n == one.n + 1);
+        let names = runs.map(|run| match run {
+            [first, .., last] => format!("{}..{}", self.record(*first), self.record(*last)),
+            [only] => self.record(*only),
+            [] => unreachable!("a run has a record"),
+        });
+        let names: Vec<String> = names.collect();
+        if names.is_empty() { body.records.len().to_string() } else { names.join(" ") }
     }
 
     fn one(self, id: Option<kafkalab_core::id::RecordId>) -> String {
