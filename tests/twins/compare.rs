@@ -1,5 +1,6 @@
 //! The product beside its twins, turn by turn.
 
+use crate::conditions::Present;
 use crate::counts::{Counts, LazyTally, tally};
 use crate::fates::{Fate, Scene, fates};
 use crate::history::History;
@@ -118,7 +119,8 @@ impl Both {
         let (now, input) = (self.lab.world().now(), self.lab.world().inputs());
         self.invariants.follow(scene, now, input);
         let broken = self.invariants.names();
-        self.promises.ask(scene, &tally, &broken, now, input, self.is_judging);
+        let present = Present { scene, tally: &tally };
+        self.promises.ask(present, &broken, (now, input), self.is_judging);
     }
 
     fn differ(&mut self, kind: &str, what: &str, product: impl Debug, twin: impl Debug) {
@@ -212,11 +214,11 @@ impl Both {
                     judged.kind.word(),
                     &what,
                     judged,
-                    (kept, self.promises.promises[n].clone()),
+                    (kept, self.promises.watched[n].clone()),
                 );
                 continue;
             }
-            let watched = &self.promises.promises[n];
+            let watched = &self.promises.watched[n];
             let decided = match judged.kind {
                 PromiseKind::Always if !kept => watched.first_failed,
                 PromiseKind::Never if !kept => watched.first_held,

@@ -20,7 +20,7 @@ pub(crate) enum Value {
     Node(Option<NodeId>),
     Nodes(BTreeSet<NodeId>),
     Truth(bool),
-    List(Vec<Value>),
+    List(Vec<Self>),
 }
 
 /// What each question of a condition has answered so far, each answer once until it changes.

@@ -45,7 +45,7 @@ fn page(log: &LogFile) -> Page {
     page
 }
 
-impl<'a> Scene<'a> {
+impl Scene<'_> {
     /// "A partition *has a leader* while the broker that the committed record names runs in the
     /// incarnation that was elected; a dead leader, or one restarted and not registered again, is
     /// none."

@@ -58,7 +58,6 @@ pub(crate) struct Record {
 /// A batch that was put on the wire.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    pub(crate) producer: NodeId,
     pub(crate) tp: TopicPartition,
     pub(crate) body: Arc<BatchBody>,
     /// The requests of the same input that may hold it: places in [`History::requests`].
@@ -81,7 +80,6 @@ pub(crate) enum Handled {
 /// A produce request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {
-    pub(crate) from: NodeId,
     pub(crate) to: NodeId,
     conn: ConnId,
     correlation: CorrelationId,
@@ -106,7 +104,6 @@ pub(crate) struct Reading {
     pub(crate) tp: TopicPartition,
     pub(crate) offset: Offset,
     pub(crate) id: RecordId,
-    pub(crate) at: Instant,
 }
 
 /// Everything that happened so far.
@@ -144,7 +141,6 @@ pub(crate) struct History {
 /// One note.
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
-    pub(crate) at: Instant,
     pub(crate) input: InputNo,
     pub(crate) node: NodeId,
     pub(crate) event: Event,
@@ -220,9 +216,9 @@ impl History {
         match &entry.what {
             Happening::Noted(event) => {
                 let node = entry.node.expect("a note is somebody's");
-                self.read_note(node, entry.at, event);
-                let (at, input, event) = (entry.at, entry.input, event.clone());
-                self.notes.push(Note { at, input, node, event });
+                self.read_note(node, event);
+                let (input, event) = (entry.input, event.clone());
+                self.notes.push(Note { input, node, event });
             }
             Happening::Sent(sent) => self.read_sent(&sent.letter),
             Happening::Delivered(letter) => self.move_request(letter, Travel::Arrived),
@@ -259,7 +255,6 @@ impl History {
             attempt.requests.push(self.requests.len());
         }
         self.requests.push(Request {
-            from: letter.from,
             to: letter.to,
             conn: letter.conn,
             correlation: letter.correlation,
@@ -278,15 +273,15 @@ impl History {
         }
     }
 
-    fn read_note(&mut self, node: NodeId, at: Instant, event: &Event) {
+    fn read_note(&mut self, node: NodeId, event: &Event) {
         match event {
-            Event::Client(event) => self.read_client(node, at, event),
+            Event::Client(event) => self.read_client(node, event),
             Event::Replica(event) => self.read_replica(node, event),
             Event::Controller(_) => {}
         }
     }
 
-    fn read_client(&mut self, node: NodeId, at: Instant, event: &ClientEvent) {
+    fn read_client(&mut self, node: NodeId, event: &ClientEvent) {
         match event {
             ClientEvent::SendCalled { id, .. } => {
                 self.records.entry(*id).or_default();
@@ -299,7 +294,7 @@ impl History {
                     record.open_attempts += 1;
                 }
                 let (requests, handled) = (Vec::new(), Handled::NotYet);
-                self.attempts.push(Attempt { producer: node, tp, body, requests, handled });
+                self.attempts.push(Attempt { tp, body, requests, handled });
             }
             ClientEvent::BatchAcked { body, .. } => self.tell(body, Answer::Success),
             ClientEvent::BatchFailed { body, error, is_indefinite, .. } => {
@@ -307,21 +302,22 @@ impl History {
                 let answer = if *is_indefinite { Answer::Perhaps } else { Answer::SurelyNot };
                 self.tell(body, answer);
             }
-            ClientEvent::BatchRetried { error, .. } => self.errors.push((node, *error)),
             ClientEvent::SendRefused { id, error } => {
                 self.errors.push((node, *error));
                 self.tell_one(*id, Answer::SurelyNot);
             }
-            ClientEvent::PollFailed { error, .. } => self.errors.push((node, *error)),
+            ClientEvent::BatchRetried { error, .. } | ClientEvent::PollFailed { error, .. } => {
+                self.errors.push((node, *error));
+            }
             ClientEvent::Delivered { tp, offset, id } => {
-                self.delivered.extend(reading(node, at, *tp, *offset, *id));
+                self.delivered.extend(reading(node, *tp, *offset, *id));
             }
             ClientEvent::Processing { id, .. } => {
                 self.in_hand.extend(id.map(|id| (node, id)));
             }
             ClientEvent::Processed { tp, offset, id } => {
                 self.in_hand.remove(&node);
-                self.processed.extend(reading(node, at, *tp, *offset, *id));
+                self.processed.extend(reading(node, *tp, *offset, *id));
             }
             ClientEvent::ProducerIdAssigned { .. } | ClientEvent::PositionReset { .. } => {}
         }
@@ -419,10 +415,9 @@ fn ids(body: &BatchBody) -> impl Iterator<Item = RecordId> + '_ {
 
 fn reading(
     reader: NodeId,
-    at: Instant,
     tp: TopicPartition,
     offset: Offset,
     id: Option<RecordId>,
 ) -> Option<Reading> {
-    Some(Reading { reader, tp, offset, id: id?, at })
+    Some(Reading { reader, tp, offset, id: id? })
 }

@@ -56,7 +56,7 @@ fn judge(count: u64, moments: impl Fn(u64, &Arc<Plan>) -> Moments + Sync) {
         }
     }
     let tell = |(seed, all): (&u64, &Vec<Difference>)| {
-        let lines: Vec<String> = all.iter().map(|one| one.to_string()).collect();
+        let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
         format!("seed {seed}: {}", lines.join("\n"))
     };
     let first: Vec<String> = found.iter().take(TOLD).map(tell).collect();

@@ -1,8 +1,6 @@
 //! Promises and triggers over a whole run: a condition that is asked after every turn from t = 0.
 
 use crate::conditions::{Answers, Asked, Present, follow, holds};
-use crate::counts::LazyTally;
-use crate::fates::Scene;
 use kafkalab_core::id::InputNo;
 use kafkalab_core::time::Instant;
 use kafkalab_sim::scenario::condition::Condition;
@@ -40,7 +38,7 @@ impl Watched {
 pub(crate) struct Promises {
     plan: Arc<Plan>,
     /// In the order of the plan's promises.
-    pub(crate) promises: Vec<Watched>,
+    pub(crate) watched: Vec<Watched>,
     /// In the order of the plan's injected actions; `None` for one that a clock fires.
     pub(crate) triggers: Vec<Option<Watched>>,
 }
@@ -53,39 +51,36 @@ impl Promises {
         };
         Self {
             plan: Arc::clone(plan),
-            promises: plan.promises.iter().map(|one| Watched::new(&one.condition)).collect(),
+            watched: plan.promises.iter().map(|one| Watched::new(&one.condition)).collect(),
             triggers: plan.injects.iter().map(|one| trigger(&one.trigger)).collect(),
         }
     }
 
-    /// Asks everything at `now`, after input `input`. Before t = 0 answers are remembered, but
+    /// Asks everything at `moment`, which is after an input. Before t = 0 answers are remembered, but
     /// nothing is judged and nothing fires.
     pub(crate) fn ask(
         &mut self,
-        scene: Scene<'_>,
-        tally: &LazyTally<'_>,
+        present: Present<'_>,
         broken: &BTreeSet<String>,
-        now: Instant,
-        input: InputNo,
+        moment: (Instant, InputNo),
         is_judged: bool,
     ) {
-        for watched in self.promises.iter_mut().chain(self.triggers.iter_mut().flatten()) {
-            let present = Present { scene, tally };
+        for watched in self.watched.iter_mut().chain(self.triggers.iter_mut().flatten()) {
             follow(&watched.condition, present, &mut watched.answers);
             let asked = Asked { present, broken, answers: &watched.answers };
             watched.holds = holds(&watched.condition, asked) == Some(true);
             if is_judged && watched.holds {
-                watched.first_held.get_or_insert((now, input));
+                watched.first_held.get_or_insert(moment);
             }
             if is_judged && !watched.holds {
-                watched.first_failed.get_or_insert((now, input));
+                watched.first_failed.get_or_insert(moment);
             }
         }
     }
 
     /// Whether promise `n` is kept, if the run ended now.
     pub(crate) fn is_kept(&self, n: usize) -> bool {
-        let watched = &self.promises[n];
+        let watched = &self.watched[n];
         match self.plan.promises[n].kind {
             // "It holds after every input."
             PromiseKind::Always => watched.first_failed.is_none(),

@@ -5,13 +5,13 @@ use super::logs::class;
 use super::{Found, View};
 use crate::history::Note;
 use kafkalab_core::config::Acks;
-use kafkalab_core::epoch::Offset;
 use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{Event, ReplicaEvent};
 use kafkalab_sim::check::Class;
 
 /// INV-12: "when a replica truncates to T following leader b of le e: T >= TrueHW unless an unclean
-/// election produced an epoch <= e after the commit, or excused".
+/// election produced an epoch <= e after the commit, or excused": what it cuts and had is meant, for a
+/// replica may well have something else there.
 pub(super) fn truncations(view: &View<'_>, news: &[&Note], found: &mut Vec<Found>) {
     for note in news {
         let Event::Replica(ReplicaEvent::Truncated { tp, to, leader_epoch, .. }) = &note.event
@@ -22,12 +22,21 @@ pub(super) fn truncations(view: &View<'_>, news: &[&Note], found: &mut Vec<Found
             continue;
         }
         let of = view.ghosts.of(view.tp);
-        for (offset, committed) in of.committed.range(*to..) {
+        let Some(before) = of.before.get(&note.node) else { continue };
+        let settled = of.settled.iter().map(|(offset, committed)| (offset, committed));
+        for (offset, committed) in of.committed.iter().chain(settled) {
+            if offset < to || entry_at(before, *offset) != Some(committed.entry) {
+                continue;
+            }
             let is_unclean = of
                 .unclean
                 .iter()
                 .any(|one| one.leader_epoch <= *leader_epoch && one.at >= committed.safe.since);
-            let class = if is_unclean { Class::Expected } else { class(view, *offset) };
+            let class = if is_unclean {
+                Class::Expected
+            } else {
+                view.ghosts.class(view.tp, *offset, &committed.safe)
+            };
             found.push(("INV-12", class));
         }
     }

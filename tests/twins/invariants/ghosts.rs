@@ -85,6 +85,8 @@ pub(super) struct Consumed {
 #[derive(Clone, Debug, Default)]
 pub(super) struct OfPartition {
     pub(super) committed: BTreeMap<Offset, Committed>,
+    /// What was committed until a leader lacked it.
+    pub(super) settled: Vec<(Offset, Committed)>,
     pub(super) faults: Vec<Fault>,
     pub(super) unclean: Vec<Unclean>,
     pub(super) acked: Vec<Acked>,
@@ -94,6 +96,9 @@ pub(super) struct OfPartition {
     forgotten: BTreeMap<NodeId, PartitionEpoch>,
     /// Of each replica: its life, watermark and log end when last looked at.
     last: BTreeMap<NodeId, (Incarnation, Option<Offset>, Option<Offset>)>,
+    /// Each replica's log as it was before the latest turn, and as it is.
+    pub(super) before: BTreeMap<NodeId, LogFile>,
+    now: BTreeMap<NodeId, LogFile>,
 }
 
 /// What each broker had reached when last looked at, for what never goes back.
@@ -104,6 +109,9 @@ struct Reached {
     quorum_epoch: QuorumEpoch,
 }
 
+/// The life of a replica, and the leader and partition epoch it had reached.
+type Epochs = (Incarnation, Option<LeaderEpoch>, Option<PartitionEpoch>);
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ghosts {
     of: BTreeMap<TopicPartition, OfPartition>,
@@ -111,10 +119,7 @@ pub(super) struct Ghosts {
     commits_read: usize,
     delivered_read: usize,
     reached: BTreeMap<NodeId, Reached>,
-    epochs: BTreeMap<
-        (TopicPartition, NodeId),
-        (Incarnation, Option<LeaderEpoch>, Option<PartitionEpoch>),
-    >,
+    epochs: BTreeMap<(TopicPartition, NodeId), Epochs>,
     registered: BTreeMap<NodeId, BrokerEpoch>,
     changes: BTreeMap<TopicPartition, PartitionRegistration>,
 }
@@ -137,7 +142,8 @@ impl Ghosts {
         let first = of.committed.iter().find(|(offset, it)| is_missing(**offset, it));
         if let Some((first, _)) = first {
             let first = *first;
-            of.committed.split_off(&first);
+            let gone = of.committed.split_off(&first);
+            of.settled.extend(gone);
         }
     }
 
@@ -289,6 +295,10 @@ impl Ghosts {
             let watermark = replica.map(|replica| replica.log().high_watermark());
             let end = scene.look.log_end(tp, node);
             let of = self.of.entry(tp).or_default();
+            if let Some(log) = scene.look.log(tp, node) {
+                let before = of.now.insert(node, log.clone());
+                of.before.extend(before.map(|before| (node, before)));
+            }
             let last = of.last.insert(node, (life, watermark, end));
             if !is_up
                 && let Some((_, _, Some(last_end))) = last
@@ -311,7 +321,7 @@ impl Ghosts {
                     && last_life == life
                     && from < to
                 {
-                    commit(scene, tp, node, from, to, input, of);
+                    commit(scene, (tp, node), (from, to), input, of);
                 }
             }
             let epochs = (life, replica.leader_epoch(), replica.partition_epoch());
@@ -375,10 +385,8 @@ impl Ghosts {
 /// G-1: "entries h..h'-1 of that replica are recorded if absent"; G-2: with everyone who has them.
 fn commit(
     scene: Scene<'_>,
-    tp: TopicPartition,
-    leader: NodeId,
-    from: Offset,
-    to: Offset,
+    (tp, leader): (TopicPartition, NodeId),
+    (from, to): (Offset, Offset),
     since: InputNo,
     of: &mut OfPartition,
 ) {
