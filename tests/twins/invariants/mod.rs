@@ -1,4 +1,4 @@
-//! The invariants INV-1 to INV-18, from their wording, over the whole state of a partition.
+//! The invariants INV-1 to INV-27, from their wording, over the whole state of a partition.
 //!
 //! After every turn the ghost state is brought up to date and every rule is asked of every partition
 //! of which anything has changed. A rule says what it found; its class follows from what allows it.
@@ -8,21 +8,24 @@ mod ghosts;
 mod insync;
 mod logs;
 mod shape;
+mod upkeep;
 
 use crate::fates::Scene;
 use ghosts::Ghosts;
+use kafkalab_core::broker::Fetcher;
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{LeaderEpoch, Offset};
 use kafkalab_core::id::{InputNo, NodeId, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::metadata::PartitionRegistration;
-use kafkalab_core::replica::Partition;
+use kafkalab_core::replica::{Partition, Role};
 use kafkalab_core::time::Instant;
 use kafkalab_sim::check::Class;
 use kafkalab_sim::cluster;
 use kafkalab_sim::scenario::plan::Plan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use upkeep::Upkeep;
 
 /// Something that a rule found.
 pub(crate) type Found = (&'static str, Class);
@@ -42,6 +45,7 @@ pub(crate) type Breach = (String, Class, Option<TopicPartition>);
 pub(crate) struct Invariants {
     plan: Arc<Plan>,
     ghosts: Ghosts,
+    upkeep: Upkeep,
     seen: BTreeMap<TopicPartition, Signature>,
     pub(crate) broken: BTreeMap<Breach, Broken>,
 }
@@ -50,6 +54,7 @@ pub(crate) struct Invariants {
 #[derive(Clone, Debug, PartialEq)]
 struct Signature {
     registration: Option<PartitionRegistration>,
+    active: BrokerSet,
     replicas: Vec<ReplicaSignature>,
     ghosts: [usize; 4],
 }
@@ -61,6 +66,8 @@ struct ReplicaSignature {
     flushed: Option<Offset>,
     chain: Option<u64>,
     watermark: Option<Offset>,
+    follows: Option<Role>,
+    fetchers: usize,
     leads: Option<(LeaderEpoch, BrokerSet, Option<BrokerSet>)>,
 }
 
@@ -83,6 +90,13 @@ impl<'a> View<'a> {
     /// The replica of a live broker.
     fn live(&self, node: NodeId) -> Option<&'a Partition> {
         self.scene.look.replica(self.tp, node)
+    }
+
+    /// How many fetchers of `node` copy the partition.
+    fn fetchers(&self, node: NodeId) -> usize {
+        let fetchers = self.scene.look.broker(node).map_or(&[][..], |broker| broker.fetchers());
+        let holds = |it: &&Fetcher| it.partitions().iter().any(|held| held.tp == self.tp);
+        fetchers.iter().filter(holds).count()
     }
 
     fn log(&self, node: NodeId) -> Option<&'a LogFile> {
@@ -118,8 +132,8 @@ impl<'a> View<'a> {
 
 impl Invariants {
     pub(crate) fn new(plan: &Arc<Plan>) -> Self {
-        let (ghosts, seen, broken) = Default::default();
-        Self { plan: Arc::clone(plan), ghosts, seen, broken }
+        let (ghosts, upkeep, seen, broken) = Default::default();
+        Self { plan: Arc::clone(plan), ghosts, upkeep, seen, broken }
     }
 
     /// The names of what was broken so far.
@@ -132,6 +146,7 @@ impl Invariants {
         let plan = Arc::clone(&self.plan);
         let mut found: Vec<(Found, Option<TopicPartition>)> = Vec::new();
         let news = self.ghosts.follow(scene, &plan, input, &mut found);
+        found.extend(self.upkeep.brokers(scene).into_iter().map(|one| (one, None)));
         for tp in cluster::partitions(&plan) {
             let Some(committed) = scene.history.image.partition(tp) else { continue };
             let ghosts = &self.ghosts;
@@ -139,12 +154,15 @@ impl Invariants {
             let mut of_partition = Vec::new();
             durability::truncations(&view, &news, &mut of_partition);
             durability::answers(&view, &news, &mut of_partition);
+            upkeep::refusals(&view, &news, &mut of_partition);
+            self.upkeep.watermarks(&view, &mut of_partition);
             let signature = signature(&view);
             if self.seen.get(&tp) != Some(&signature) {
                 shape::rules(&view, &mut of_partition);
                 logs::rules(&view, &mut of_partition);
                 insync::rules(&view, &mut of_partition);
                 durability::rules(&view, &mut of_partition);
+                upkeep::rules(&view, &mut of_partition);
                 self.seen.insert(tp, signature);
                 let leading = view.leader().map(|(_, leader)| leader.log().file().clone());
                 if let Some(log) = leading {
@@ -170,6 +188,11 @@ fn signature(view: &View<'_>) -> Signature {
             flushed: log.map(LogFile::flushed),
             chain: log.and_then(|log| log.chain_at(log.end())),
             watermark: live.map(|replica| replica.log().high_watermark()),
+            follows: live
+                .map(Partition::role)
+                .filter(|it| matches!(it, Role::Follower(_)))
+                .cloned(),
+            fetchers: view.fetchers(node),
             leads: live.and_then(|replica| {
                 let leadership = replica.leadership()?;
                 let pending = leadership.pending.map(|pending| pending.proposed);
@@ -179,6 +202,7 @@ fn signature(view: &View<'_>) -> Signature {
     };
     Signature {
         registration: Some(view.committed.clone()),
+        active: view.replicas().filter(|it| view.scene.history.image.is_active(*it)).collect(),
         replicas: view.replicas().map(of_replica).collect(),
         ghosts: view.ghosts.sizes(view.tp),
     }
