@@ -24,7 +24,6 @@ use chaos_seeds::{each_seed, seeds};
 use compare::{Both, Difference, Moments};
 use kafkalab_core::chance::Draws;
 use kafkalab_core::time::Instant;
-use kafkalab_sim::chaos::Chaos;
 use kafkalab_sim::host::{Host, run};
 use kafkalab_sim::lab::Lab;
 use kafkalab_sim::scenario::Plan;
@@ -42,7 +41,7 @@ const TOLD: usize = 3;
 fn judge(count: u64, moments: impl Fn(u64, &Arc<Plan>) -> Moments + Sync) {
     let found: Mutex<BTreeMap<u64, Vec<Difference>>> = Mutex::default();
     each_seed(count, |seed| {
-        let plan = plans::plan(seed, &Chaos::default());
+        let plan = plans::plan(seed);
         let differences = Both::new(&plan).run(&moments(seed, &plan));
         if !differences.is_empty() {
             found.lock().expect("nobody panics with it").insert(seed, differences);

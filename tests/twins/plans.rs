@@ -5,15 +5,45 @@
 
 use kafkalab_core::chance::Draws;
 use kafkalab_core::time::Instant;
+use kafkalab_core::config::Settings;
 use kafkalab_sim::chaos::{self, Chaos};
 use kafkalab_sim::scenario::condition::Condition;
 use kafkalab_sim::scenario::plan::{ClientKind, InjectPlan, Plan, Promise, PromiseKind, Trigger};
 use kafkalab_sim::scenario::{Origin, Place, parse_action, parse_condition};
 use std::sync::Arc;
 
+/// The kind of chaos of `seed`: half of the seeds have the default one, the others more of it, unclean
+/// elections, or one protection less, so that every invariant has something to find.
+pub(crate) fn shape(seed: u64) -> Chaos {
+    match seed % 8 {
+        0..=3 => Chaos::default(),
+        4 => Chaos::long(),
+        5 => Chaos::wild(),
+        6 => Chaos::unclean(),
+        _ => {
+            let mut shape = Chaos::default();
+            let off = OFF[(seed / 8) as usize % OFF.len()];
+            shape.variations.set(off, "false").expect("it is a protection");
+            shape
+        }
+    }
+}
+
+/// Protections that are switched off in turn.
+const OFF: [&str; 8] = [
+    "fetch.divergence_check",
+    "isr.maximal",
+    "leader.skip_state_on_divergence",
+    "follower.watermark_clamp",
+    "isr.expand_needs_leso",
+    "isr.eligibility",
+    "isr.proposal_fencing",
+    "epoch.record_on_election",
+];
+
 /// The chaos of `seed` with promises, and some triggers more.
-pub(crate) fn plan(seed: u64, shape: &Chaos) -> Arc<Plan> {
-    let mut plan = chaos::plan(seed, shape);
+pub(crate) fn plan(seed: u64) -> Arc<Plan> {
+    let mut plan = chaos::plan(seed, &shape(seed));
     let mut words = Words::new(seed, &plan);
     for _ in 0..10 {
         let condition = words.condition();

@@ -158,12 +158,18 @@ impl Ghosts {
         self.of(tp).forgotten.contains_key(&node)
     }
 
+    /// "An unclean election happened with LEO <= o", after the entry was safe.
+    pub(super) fn is_given_up(&self, tp: TopicPartition, offset: Offset, safe: &Safe) -> bool {
+        let unclean = &self.of(tp).unclean;
+        unclean.iter().any(|one| one.end <= offset && one.at >= safe.since)
+    }
+
     /// G-8: what allows that the entry of `offset` is missing.
     pub(super) fn class(&self, tp: TopicPartition, offset: Offset, safe: &Safe) -> Class {
-        let of = self.of(tp);
-        if of.unclean.iter().any(|one| one.end <= offset && one.at >= safe.since) {
+        if self.is_given_up(tp, offset, safe) {
             return Class::Expected;
         }
+        let of = self.of(tp);
         let covers =
             |fault: &&Fault| fault.at >= safe.since && fault.from <= offset && offset < fault.to;
         let faulted: BTreeSet<NodeId> =

@@ -1,6 +1,6 @@
 //! INV-6 to INV-9: logs beside each other.
 
-use super::ghosts::{Safe, entry_at};
+use super::ghosts::entry_at;
 use super::{Found, View};
 use kafkalab_core::epoch::Offset;
 use kafkalab_core::id::NodeId;
@@ -65,11 +65,13 @@ fn below_both_watermarks(view: &View<'_>, one: NodeId, other: NodeId, found: &mu
     }
 }
 
-/// A committed entry that somebody lacks: what allows it since it was committed.
+/// Somebody lacks what stands, or stood, committed at `offset`: what allows it.
 pub(super) fn class(view: &View<'_>, offset: Offset) -> Class {
-    let committed = view.ghosts.of(view.tp).committed.get(&offset);
-    let safe = committed.map_or_else(Safe::default, |committed| committed.safe.clone());
-    view.ghosts.class(view.tp, offset, &safe)
+    let of = view.ghosts.of(view.tp);
+    let settled = of.settled.iter().filter(|(at, _)| *at == offset).map(|(_, it)| it);
+    let all = of.committed.get(&offset).into_iter().chain(settled);
+    let classes = all.map(|it| view.ghosts.class(view.tp, offset, &it.safe));
+    classes.min().unwrap_or(Class::Violation)
 }
 
 fn in_sync_hold(

@@ -6,7 +6,7 @@ use crate::fates::Scene;
 use crate::history::Note;
 use kafkalab_core::epoch::{BrokerEpoch, LeaderEpoch, Offset, ProducerEpoch};
 use kafkalab_core::error_code::ErrorCode;
-use kafkalab_core::event::{Event, ReplicaEvent};
+use kafkalab_core::event::{Event, LifecycleState, ReplicaEvent};
 use kafkalab_core::id::{Incarnation, NodeId, ProducerId, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::replica::Role;
@@ -104,7 +104,13 @@ pub(super) fn rules(view: &View<'_>, found: &mut Vec<Found>) {
     // INV-25: "at most one fetcher holds tp on b; none if b leads tp; exactly one (or a failed or
     // delayed mark) if b follows a leader that is not -1".
     for node in view.replicas() {
-        let Some(replica) = view.live(node) else { continue };
+        let (Some(replica), Some(broker)) = (view.live(node), view.scene.look.broker(node)) else {
+            continue;
+        };
+        // One that is stopping has stopped copying.
+        if broker.state() > LifecycleState::Running {
+            continue;
+        }
         let (holding, leads) = (view.fetchers(node), replica.leadership().is_some());
         let follows = matches!(replica.role(), Role::Follower(Some(_)));
         if holding > 1 || (leads && holding > 0) || (follows && holding == 0) {
