@@ -75,20 +75,24 @@ impl Both {
     pub(crate) fn run(mut self, moments: &Moments) -> Vec<Difference> {
         let zero = internal(Duration::ZERO);
         loop {
-            match self.lab.peek() {
+            let turn = self.lab.peek();
+            let at = match turn {
                 Turn::Done => break,
-                Turn::Story { at } | Turn::Process { at, .. } if at >= zero && !self.is_judging => {
-                    // What stands at t = 0 is judged before anything happens there.
-                    self.is_judging = true;
-                    self.ask();
-                }
-                Turn::Story { .. } | Turn::Process { .. } => {}
+                Turn::Story { at } | Turn::Process { at, .. } => at,
+            };
+            if at >= zero && !self.is_judging {
+                // What stands at t = 0 is judged before anything happens there.
+                self.is_judging = true;
+                self.ask();
             }
             let before = self.lab.world().inputs();
             self.lab.take();
             self.history.read_on(&self.lab);
-            // What was noted by nobody changes nothing; after every input that is not believed.
-            if self.history.version() != self.looked_at || matches!(moments, Moments::Always) {
+            // What was noted by nobody changes nothing but the time, and that has turns of its own
+            // where a condition asks for it; after every input that is not believed.
+            let is_news = self.history.version() != self.looked_at;
+            let is_story = matches!(turn, Turn::Story { .. });
+            if is_news || is_story || matches!(moments, Moments::Always) {
                 self.ask();
             }
             let now = self.lab.world().inputs();
@@ -116,11 +120,15 @@ impl Both {
         let scene = Scene { history: &self.history, look: Look::at(self.lab.world()) };
         let tally = LazyTally::new(scene, &self.plan);
         self.looked_at = self.history.version();
-        let (now, input) = (self.lab.world().now(), self.lab.world().inputs());
+        let input = self.lab.world().inputs();
+        let now = self.lab.world().now();
         self.invariants.follow(scene, now, input);
         let broken = self.invariants.names();
         let present = Present { scene, tally: &tally };
-        self.promises.ask(present, &broken, (now, input), self.is_judging);
+        if self.is_judging {
+            let at = now.max(internal(Duration::ZERO));
+            self.promises.ask(present, &broken, (at, input));
+        }
     }
 
     fn differ(&mut self, kind: &str, what: &str, product: impl Debug, twin: impl Debug) {
@@ -152,7 +160,9 @@ impl Both {
             }
         }
         self.compare_invariants();
-        self.compare_promises();
+        if self.is_judging {
+            self.compare_promises();
+        }
     }
 
     /// What is a violation is one for both, first seen after the same input. A loss that something
@@ -221,7 +231,7 @@ impl Both {
             let watched = &self.promises.watched[n];
             let decided = match judged.kind {
                 PromiseKind::Always if !kept => watched.first_failed,
-                PromiseKind::Never if !kept => watched.first_held,
+                PromiseKind::Never if !kept => watched.first_held_for_one,
                 PromiseKind::Eventually if kept => watched.first_held,
                 _ => None,
             };
@@ -252,21 +262,42 @@ impl Both {
 }
 
 fn of_product(totals: &Totals) -> Counts {
+    let Totals {
+        sent,
+        acked,
+        failed,
+        unknown,
+        pending,
+        gave_up,
+        appended,
+        delivered,
+        processed,
+        lost,
+        not_decided,
+        unread,
+        duplicates,
+        log_duplicates,
+        reordered,
+        skipped,
+        at_risk,
+    } = *totals;
     Counts {
-        sent: totals.sent,
-        acked: totals.acked,
-        failed: totals.failed,
-        unknown: totals.unknown,
-        pending: totals.sent - totals.acked - totals.failed - totals.unknown,
-        gave_up: totals.failed + totals.unknown,
-        appended: totals.appended,
-        delivered: totals.delivered,
-        processed: totals.processed,
-        lost: totals.lost,
-        duplicates: totals.duplicates,
-        log_duplicates: totals.log_duplicates,
-        skipped: totals.skipped,
-        at_risk: totals.at_risk,
-        ..Counts::default()
+        sent,
+        acked,
+        failed,
+        unknown,
+        pending,
+        gave_up,
+        appended,
+        delivered,
+        processed,
+        lost,
+        not_decided,
+        unread,
+        duplicates,
+        log_duplicates,
+        reordered,
+        skipped,
+        at_risk,
     }
 }

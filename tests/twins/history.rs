@@ -106,6 +106,14 @@ pub(crate) struct Reading {
     pub(crate) id: RecordId,
 }
 
+/// An error that somebody was told, or told somebody.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) node: NodeId,
+    pub(crate) code: ErrorCode,
+    pub(crate) at: Instant,
+}
+
 /// Everything that happened so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct History {
@@ -123,7 +131,7 @@ pub(crate) struct History {
     /// When each step or injected action happened: after which input, and when.
     pub(crate) told: Vec<(InputNo, Instant, Told)>,
     /// Every error code that somebody noted.
-    pub(crate) errors: Vec<(NodeId, ErrorCode)>,
+    pub(crate) errors: Vec<Refusal>,
     /// Every note, by whom and when.
     pub(crate) notes: Vec<Note>,
     /// The metadata as committed so far.
@@ -132,6 +140,8 @@ pub(crate) struct History {
     pub(crate) elected: BTreeMap<TopicPartition, Incarnation>,
     /// The committed records with the image after each of them.
     pub(crate) commits: Vec<(MetadataRecord, MetadataImage)>,
+    /// The moment of the entry that is being read.
+    at: Instant,
     /// For the attempts of one input: where they and its requests begin.
     input: InputNo,
     first_attempt: usize,
@@ -162,6 +172,12 @@ impl History {
     /// producers.
     pub(crate) const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// When the step at this place of the plan fired.
+    pub(crate) fn step_fired(&self, step: usize) -> Option<Instant> {
+        let mut all = self.told.iter();
+        all.find(|(_, _, told)| *told == Told::Step(step)).map(|(_, at, _)| *at)
     }
 
     /// The committed records are those below the high watermark of the quorum.
@@ -203,6 +219,7 @@ impl History {
     }
 
     fn read_entry(&mut self, entry: &Entry) {
+        self.at = entry.at;
         if entry.input != self.input {
             self.input = entry.input;
             (self.first_attempt, self.first_request) = (self.attempts.len(), self.requests.len());
@@ -298,16 +315,16 @@ impl History {
             }
             ClientEvent::BatchAcked { body, .. } => self.tell(body, Answer::Success),
             ClientEvent::BatchFailed { body, error, is_indefinite, .. } => {
-                self.errors.push((node, *error));
+                self.refuse(node, *error);
                 let answer = if *is_indefinite { Answer::Perhaps } else { Answer::SurelyNot };
                 self.tell(body, answer);
             }
             ClientEvent::SendRefused { id, error } => {
-                self.errors.push((node, *error));
+                self.refuse(node, *error);
                 self.tell_one(*id, Answer::SurelyNot);
             }
             ClientEvent::BatchRetried { error, .. } | ClientEvent::PollFailed { error, .. } => {
-                self.errors.push((node, *error));
+                self.refuse(node, *error);
             }
             ClientEvent::Delivered { tp, offset, id } => {
                 self.delivered.extend(reading(node, *tp, *offset, *id));
@@ -321,6 +338,10 @@ impl History {
             }
             ClientEvent::ProducerIdAssigned { .. } | ClientEvent::PositionReset { .. } => {}
         }
+    }
+
+    fn refuse(&mut self, node: NodeId, code: ErrorCode) {
+        self.errors.push(Refusal { node, code, at: self.at });
     }
 
     fn tell(&mut self, body: &BatchBody, answer: Answer) {
@@ -349,11 +370,11 @@ impl History {
             ReplicaEvent::DuplicateRecognised { tp, body, .. } => self.write(node, *tp, body),
             ReplicaEvent::ProduceAnswered { tp, body, error, .. } => {
                 if *error != ErrorCode::None {
-                    self.errors.push((node, *error));
+                    self.refuse(node, *error);
                 }
                 self.answer(node, *tp, body);
             }
-            ReplicaEvent::IsrRefused { error, .. } => self.errors.push((node, *error)),
+            ReplicaEvent::IsrRefused { error, .. } => self.refuse(node, *error),
             _ => {}
         }
     }

@@ -4,11 +4,15 @@
 //! constant, a comparison that can never hold) is drawn again.
 
 use kafkalab_core::chance::Draws;
-use kafkalab_core::time::Instant;
 use kafkalab_core::config::Settings;
+use kafkalab_core::time::{Duration, Instant};
 use kafkalab_sim::chaos::{self, Chaos};
 use kafkalab_sim::scenario::condition::Condition;
-use kafkalab_sim::scenario::plan::{ClientKind, InjectPlan, Plan, Promise, PromiseKind, Trigger};
+use kafkalab_sim::scenario::count::Count;
+use kafkalab_sim::scenario::names::Role;
+use kafkalab_sim::scenario::plan::{
+    ClientKind, InjectPlan, Plan, Promise, PromiseKind, StepPlan, Trigger,
+};
 use kafkalab_sim::scenario::{Origin, Place, parse_action, parse_condition};
 use std::sync::Arc;
 
@@ -44,6 +48,7 @@ const OFF: [&str; 8] = [
 /// The chaos of `seed` with promises, and some triggers more.
 pub(crate) fn plan(seed: u64) -> Arc<Plan> {
     let mut plan = chaos::plan(seed, &shape(seed));
+    add_steps(seed, &mut plan);
     let mut words = Words::new(seed, &plan);
     for _ in 0..10 {
         let condition = words.condition();
@@ -62,6 +67,31 @@ pub(crate) fn plan(seed: u64) -> Arc<Plan> {
         plan.injects.push(InjectPlan::new(Trigger::When(condition), vec![action], &plan.names));
     }
     Arc::new(plan)
+}
+
+/// The names of the steps that are added: stops at which nothing is done.
+const STEPS: [&str; 2] = ["early", "late"];
+
+fn add_steps(seed: u64, plan: &mut Plan) {
+    let mut draws = Draws::new(seed, "twins: steps", 0);
+    for (place, name) in STEPS.into_iter().enumerate() {
+        let at = Duration::from_millis(1_000 + draws.below(Instant::ZERO, 4_000));
+        let trigger = match place {
+            0 => Trigger::At(at),
+            _ => Trigger::After { step: None, delay: at },
+        };
+        plan.steps.push(StepPlan {
+            id: Some(name.to_owned()),
+            trigger,
+            within: None,
+            actions: Vec::new(),
+            look: Vec::new(),
+            title: None,
+            say: None,
+            quiz: None,
+        });
+        plan.names.steps.push((name.to_owned(), place));
+    }
 }
 
 fn promise(kind: PromiseKind, condition: Condition, plan: &Plan) -> Promise {
@@ -137,7 +167,8 @@ impl Words {
     }
 
     fn claim(&mut self) -> String {
-        match self.below(12) {
+        match self.below(13) {
+            12 => self.since(),
             0..=5 => {
                 let (left, right) = (self.number(), self.value_or_number());
                 let op = self.pick(&["==", "!=", "<", "<=", ">", ">="]);
@@ -183,48 +214,106 @@ impl Words {
     }
 
     fn number_query(&mut self) -> String {
-        let partition = self.pick(&self.partitions.clone());
-        let broker = self.pick(&self.brokers.clone());
-        let producer = self.pick(&self.producers.clone());
-        let words = ["lost", "delivered", "duplicates", "log_duplicates", "at_risk", "unknown"];
         match self.below(12) {
-            0 => format!("leo({partition})"),
-            1 => format!("hw({partition})"),
-            2 => format!("leo({partition}@{broker})"),
-            3 => format!("hw({partition}@{broker})"),
-            4 => format!("epoch({partition})"),
-            5 => format!("sent({producer})"),
-            6 => format!("acked({producer})"),
-            7 => format!("failed({producer})"),
-            8 => self.pick(&["acked", "sent"]).to_owned(),
-            9 if !self.consumers.is_empty() => {
-                let consumer = self.pick(&self.consumers.clone());
-                let word = self.pick(&["processing", "processed"]);
-                format!("{word}({consumer})")
+            0 => format!("leo({})", self.partitions()),
+            1 => format!("hw({})", self.partitions()),
+            2 => format!("{}({}@{})", self.pick(&["leo", "hw"]), self.partition(), self.broker()),
+            3 => format!("epoch({})", self.partitions()),
+            4 => format!("epoch({}@{})", self.partition(), self.viewer()),
+            5 if !self.consumers.is_empty() => format!("processing({})", self.consumer()),
+            6 if !self.consumers.is_empty() => {
+                format!("position({}, {})", self.consumer(), self.partition())
             }
-            _ => self.pick(&words).to_owned(),
+            7 => {
+                let codes = [
+                    "NOT_ENOUGH_REPLICAS",
+                    "REQUEST_TIMED_OUT",
+                    "NOT_LEADER_OR_FOLLOWER",
+                    "NETWORK_EXCEPTION",
+                    "OFFSET_OUT_OF_RANGE",
+                    "INELIGIBLE_REPLICA",
+                    "OUT_OF_ORDER_SEQUENCE_NUMBER",
+                ];
+                let code = self.pick(&codes);
+                let node = if self.below(3) == 0 { self.broker() } else { self.client() };
+                format!("errors({node}, {code})")
+            }
+            8 | 9 => self.pick(&Count::ALL).word().to_owned(),
+            _ => {
+                let count = self.pick(&Count::ALL);
+                let clients = if count.roles().contains(&Role::Producer) {
+                    self.producers.clone()
+                } else {
+                    self.consumers.clone()
+                };
+                let of = if clients.is_empty() { return count.word().to_owned() } else { clients };
+                let whom = if self.below(4) == 0 { "*".to_owned() } else { self.pick(&of) };
+                format!("{}({whom})", count.word())
+            }
         }
     }
 
+    fn partition(&mut self) -> String {
+        self.pick(&self.partitions.clone())
+    }
+
+    /// One partition, or a set of them.
+    fn partitions(&mut self) -> String {
+        match self.below(6) {
+            0 => "*".to_owned(),
+            1 => {
+                let partition = self.partition();
+                let (topic, _) = partition.rsplit_once('-').expect("a topic and a number");
+                format!("{topic}-*")
+            }
+            _ => self.partition(),
+        }
+    }
+
+    fn broker(&mut self) -> String {
+        self.pick(&self.brokers.clone())
+    }
+
+    fn consumer(&mut self) -> String {
+        self.pick(&self.consumers.clone())
+    }
+
+    fn client(&mut self) -> String {
+        let mut all = self.producers.clone();
+        all.extend(self.consumers.clone());
+        self.pick(&all)
+    }
+
+    /// A broker or a client, in whose view something is.
+    fn viewer(&mut self) -> String {
+        if self.below(2) == 0 { self.broker() } else { self.client() }
+    }
+
+    fn since(&mut self) -> String {
+        let op = self.pick(&["<", "<=", ">", ">="]);
+        format!("since({}) {op} {}ms", self.pick(&STEPS), self.below(9_000))
+    }
+
     fn truth(&mut self) -> String {
-        let (partition, broker) =
-            (self.pick(&self.partitions.clone()), self.pick(&self.brokers.clone()));
         let mut nodes = self.brokers.clone();
-        nodes.extend(["k1".to_owned()]);
+        nodes.extend(["k1".to_owned(), "*".to_owned()]);
         nodes.extend(self.producers.iter().chain(&self.consumers).cloned());
         match self.below(3) {
-            0 => format!("offline({partition})"),
+            0 => format!("offline({})", self.partitions()),
             1 => format!("up({})", self.pick(&nodes)),
-            _ => format!("fenced({broker})"),
+            _ if self.below(3) == 0 => "fenced(*)".to_owned(),
+            _ => format!("fenced({})", self.broker()),
         }
     }
 
     fn leaders(&mut self) -> String {
-        let partition = self.pick(&self.partitions.clone());
         let mut values = self.brokers.clone();
         values.push("none".to_owned());
         let (value, op) = (self.pick(&values), self.pick(&["==", "!="]));
-        format!("leader({partition}) {op} {value}")
+        if self.below(3) == 0 {
+            return format!("leader({}@{}) {op} {value}", self.partition(), self.viewer());
+        }
+        format!("leader({}) {op} {value}", self.partitions())
     }
 
     fn some_brokers(&mut self) -> Vec<String> {
@@ -234,10 +323,12 @@ impl Words {
     }
 
     fn in_sync(&mut self) -> String {
-        let partition = self.pick(&self.partitions.clone());
         let op = self.pick(&["==", "!="]);
         let set = self.some_brokers().join(", ");
-        format!("isr({partition}) {op} {{{set}}}")
+        if self.below(3) == 0 {
+            return format!("isr({}@{}) {op} {{{set}}}", self.partition(), self.broker());
+        }
+        format!("isr({}) {op} {{{set}}}", self.partitions())
     }
 
     fn past(&mut self) -> String {
@@ -253,7 +344,7 @@ impl Words {
     }
 
     fn invariant(&mut self) -> String {
-        let n = self.below(18) + 1;
+        let n = self.below(27) + 1;
         self.pick(&[format!("INV-{n}"), format!("violated(INV-{n})")])
     }
 }

@@ -1,6 +1,6 @@
 //! Promises and triggers over a whole run: a condition that is asked after every turn from t = 0.
 
-use crate::conditions::{Answers, Asked, Present, follow, holds};
+use crate::conditions::{Answers, Asked, Members, Present, Truth, follow, truth};
 use kafkalab_core::id::InputNo;
 use kafkalab_core::time::Instant;
 use kafkalab_sim::scenario::condition::Condition;
@@ -17,8 +17,10 @@ pub(crate) struct Watched {
     pub(crate) first_held: Option<(Instant, InputNo)>,
     /// The first moment at which it did not hold.
     pub(crate) first_failed: Option<(Instant, InputNo)>,
+    /// The first moment at which it held for at least one member of a set.
+    pub(crate) first_held_for_one: Option<(Instant, InputNo)>,
     /// Whether it holds now.
-    pub(crate) holds: bool,
+    pub(crate) now: Truth,
 }
 
 impl Watched {
@@ -28,7 +30,8 @@ impl Watched {
             answers: Answers::default(),
             first_held: None,
             first_failed: None,
-            holds: false,
+            first_held_for_one: None,
+            now: Truth { holds: false, fails: false },
         }
     }
 }
@@ -56,24 +59,27 @@ impl Promises {
         }
     }
 
-    /// Asks everything at `moment`, which is after an input. Before t = 0 answers are remembered, but
-    /// nothing is judged and nothing fires.
+    /// Asks everything at `moment`, which is after an input. "Promises are judged, conditions tested,
+    /// histories counted from t = 0": nothing of this is asked before.
     pub(crate) fn ask(
         &mut self,
         present: Present<'_>,
         broken: &BTreeSet<String>,
         moment: (Instant, InputNo),
-        is_judged: bool,
     ) {
-        for watched in self.watched.iter_mut().chain(self.triggers.iter_mut().flatten()) {
+        let all = self.watched.iter_mut().chain(self.triggers.iter_mut().flatten());
+        for watched in all {
             follow(&watched.condition, present, &mut watched.answers);
-            let asked = Asked { present, broken, answers: &watched.answers };
-            watched.holds = holds(&watched.condition, asked) == Some(true);
-            if is_judged && watched.holds {
+            let answers = &watched.answers;
+            let truth = |of| truth(&watched.condition, Asked { present, broken, answers, of });
+            watched.now = truth(Members::Each);
+            if watched.now.holds {
                 watched.first_held.get_or_insert(moment);
-            }
-            if is_judged && !watched.holds {
+            } else {
                 watched.first_failed.get_or_insert(moment);
+            }
+            if truth(Members::AnyOne).holds {
+                watched.first_held_for_one.get_or_insert(moment);
             }
         }
     }
@@ -85,11 +91,11 @@ impl Promises {
             // "It holds after every input."
             PromiseKind::Always => watched.first_failed.is_none(),
             // "It holds after no input."
-            PromiseKind::Never => watched.first_held.is_none(),
+            PromiseKind::Never => watched.first_held_for_one.is_none(),
             // "It holds after at least one input."
             PromiseKind::Eventually => watched.first_held.is_some(),
             // "It holds at the end."
-            PromiseKind::Finally => watched.holds,
+            PromiseKind::Finally => watched.now.holds,
         }
     }
 }
