@@ -147,6 +147,12 @@ pub(super) fn too_many_replicas(
     Box::new(mistake)
 }
 
+pub(super) fn too_many_at_once(place: &Place, name: &str, count: u64, most: u64) -> Boxed {
+    let title = format!("`{name}` sends {count} records at one moment: at most {most}");
+    let mistake = Diagnostic::error("K0104", title, place).label("no time between two records");
+    Box::new(mistake.help("write a pause, such as `every = \"1ms\"`"))
+}
+
 pub(super) fn two_triggers(first: &Place, second: &Place, table: &str) -> Boxed {
     let title = format!("{table} has two triggers");
     let mistake = Diagnostic::error("K0106", title, second).label("and this is another");
@@ -281,6 +287,13 @@ pub(super) fn min_isr_out_of_reach(place: &Place, min: u16, replicas: u16) -> Di
 pub(super) fn promises_dropped(place: &Place) -> Diagnostic {
     let title = "the variants of the file are replaced, and with them the promises made `for` one";
     Diagnostic::warning("K0404", title, place).label("sets all that the variants differ in")
+}
+
+pub(super) fn never_started(place: &Place, name: &str) -> Diagnostic {
+    let title = format!("nothing starts `{name}`");
+    Diagnostic::warning("K0405", title, place)
+        .label("it is down until the story starts it")
+        .help(format!("add a step with `do = \"start {name}\"`"))
 }
 
 // Later.

@@ -172,6 +172,11 @@ fn read_plan<'a>(
         let sentence = Sentence::alone("--inject", text);
         story.injects.extend(reader.sink.keep(story::inject_sentence(&sentence, names)));
     }
+    let of_steps = story.steps.iter().flat_map(|step| &step.actions);
+    let of_injects = story.injects.iter().flat_map(|inject| &inject.actions);
+    let actions: Vec<&Action> = of_steps.chain(of_injects).collect();
+    world::check_bursts(root, &world.clients, &actions, reader);
+    world::warn_of_unstarted(root, &world.clients, &actions, reader);
     if !options.expects.is_empty() {
         story.promises.clear();
     }

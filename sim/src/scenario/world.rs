@@ -9,6 +9,7 @@ use kafkalab_core::config::{
 use kafkalab_core::id::{NodeId, TopicId, TopicPartition};
 use kafkalab_core::time::{Duration, Span};
 
+use super::action::{Action, Nodes};
 use super::diagnostic::{Outcome, Place};
 use super::file::{Entry, Kind, Table, Value};
 use super::file_mistake as mistake;
@@ -25,6 +26,8 @@ use super::vocabulary::is_reserved;
 const MOST_TOPICS: usize = 100;
 const MOST_PARTITIONS: u32 = 2_000;
 const MOST_CLIENTS: usize = 200;
+/// Records that a producer without a pause between them may send.
+const MOST_AT_ONCE: u64 = 10_000;
 
 /// Brokers that take longer would not be ready when the topics are created.
 const LONGEST_APPLY: Duration = Duration::from_secs(1);
@@ -319,6 +322,69 @@ fn read_start<'a>(table: &'a Table, reader: &mut Reader<'a>) -> Start {
         Some(value) if value.as_text() == Some("story") => Start::Story,
         Some(_) => reader.duration(table, "start").map_or(Start::WarmUp, Start::At),
     }
+}
+
+/// Warns of clients that wait for the story to start them, and no action of it does.
+pub(super) fn warn_of_unstarted<'a>(
+    root: &'a Table,
+    clients: &[ClientPlan],
+    actions: &[&Action],
+    reader: &mut Reader<'a>,
+) {
+    for client in clients.iter().filter(|client| client.start == Start::Story) {
+        let starts = |action: &Action| match action {
+            Action::Start(Nodes::List(list)) | Action::Restart(Nodes::List(list)) => {
+                list.contains(&client.node)
+            }
+            _ => false,
+        };
+        if actions.iter().any(|action| starts(action)) {
+            continue;
+        }
+        if let Some(entry) = line_of(root, client, "start", reader) {
+            reader.sink.push(mistake::never_started(&entry.value.place, &client.name));
+        }
+    }
+}
+
+/// Refuses producers that would send more at one moment than a moment can hold: time stands still
+/// while they do, and a run calls 100,000 inputs at one moment a livelock.
+pub(super) fn check_bursts<'a>(
+    root: &'a Table,
+    clients: &[ClientPlan],
+    actions: &[&Action],
+    reader: &mut Reader<'a>,
+) {
+    for client in clients {
+        let ClientKind::Producer(plan) = &client.kind else { continue };
+        let more = actions.iter().map(|action| match action {
+            Action::Send { producer, records } if *producer == client.node => u64::from(*records),
+            _ => 0,
+        });
+        let count = u64::from(plan.records) + more.sum::<u64>();
+        if plan.every == Duration::ZERO
+            && count > MOST_AT_ONCE
+            && let Some(entry) = line_of(root, client, "every", reader)
+        {
+            let place = &entry.value.place;
+            reader.push(mistake::too_many_at_once(place, &client.name, count, MOST_AT_ONCE));
+        }
+    }
+}
+
+/// A line of the table that declares a client.
+fn line_of<'a>(
+    root: &'a Table,
+    client: &ClientPlan,
+    key: &str,
+    reader: &mut Reader<'a>,
+) -> Option<&'a Entry> {
+    let role = match client.kind {
+        ClientKind::Producer(_) => Role::Producer,
+        ClientKind::Consumer(_) => Role::Consumer,
+    };
+    let all = reader.table(root, role.word())?;
+    reader.table(all, &client.name)?.entry(key)
 }
 
 fn read_producer<'a>(
