@@ -135,3 +135,25 @@ fn a_term_is_explained_in_both_languages() {
     assert!(invariant.out.starts_with("INV-12\n  "), "{}", invariant.out);
     insta::assert_snapshot!("terms", format!("{english}\n{korean}\n{misspelt}"));
 }
+
+#[test]
+fn a_lesson_is_read_step_by_step_and_keeps_its_answers() {
+    insta::assert_snapshot!("lesson", kafkalab(&["lessons", "03"]).whole());
+    let (without, with) = (kafkalab(&["lessons", "03"]), kafkalab(&["lessons", "03", "--answer"]));
+    assert!(!without.out.contains("Answer: ") && with.out.contains("Answer: 2. When b3 has it"));
+    let source = kafkalab(&["lessons", "03", "--source"]);
+    assert_eq!(source.out, include_str!("../scenarios/03-high-watermark.toml"));
+}
+
+/// Whoever reads a lesson in Korean meets no English but names: of nodes, settings, sentences of the
+/// scenario language and commands.
+#[test]
+fn a_lesson_in_korean_is_korean() {
+    for lesson in kafkalab_sim::scenario::builtin::lessons() {
+        let answer = kafkalab(&["lessons", lesson.id, "--answer", "--lang", "ko"]);
+        insta::assert_snapshot!(format!("lesson-ko-{}", lesson.id), answer.whole());
+        for word in ["Question", "Answer", " only in", "To ", "broker ", "topic ", " when "] {
+            assert!(!answer.out.contains(word), "{}: {word}", lesson.id);
+        }
+    }
+}

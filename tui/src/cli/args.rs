@@ -79,7 +79,7 @@ pub enum Verb {
     Run(RunArgs),
     /// Read scenarios and report everything that is wrong
     Check(CheckArgs),
-    /// List the built-in lessons, or show one
+    /// List the built-in lessons, or read one
     Lessons(LessonsArgs),
     /// Say what went wrong in a run, tell the story of one record, or what a term means
     Explain(ExplainArgs),
@@ -126,8 +126,14 @@ pub struct CheckArgs {
 /// `kafkalab lessons`.
 #[derive(Clone, Debug, Group)]
 pub struct LessonsArgs {
-    /// Show this one: its number or id
+    /// Read this one: its number or id
     pub name: Option<String>,
+    /// With the answers to its questions
+    #[arg(long, requires = "name", conflicts_with = "source")]
+    pub answer: bool,
+    /// As the scenario file that it is
+    #[arg(long, requires = "name")]
+    pub source: bool,
 }
 
 /// `kafkalab explain`.

@@ -1,4 +1,6 @@
-//! `kafkalab lessons`: the table of built-in lessons, or the text of one.
+//! `kafkalab lessons`: the table of built-in lessons, or one to read, or the file of one.
+
+mod reading;
 
 use std::io::{self, Write};
 
@@ -16,7 +18,12 @@ use super::streams::Streams;
 pub fn run(args: &LessonsArgs, common: &Common, streams: &mut Streams) -> io::Result<Exit> {
     let Some(name) = &args.name else { return table(common, streams) };
     if let Some(lesson) = builtin::find(name) {
-        streams.out.write_all(lesson.text.as_bytes())?;
+        if args.source {
+            streams.out.write_all(lesson.text.as_bytes())?;
+        } else {
+            let (scenario, lang) = (Row::of(lesson).scenario, lang::chosen(common.lang));
+            reading::print(&scenario, lesson.id, lang, args.answer, streams)?;
+        }
         return Ok(Exit::Pass);
     }
     let near = builtin::nearest_id(name);
