@@ -1,7 +1,7 @@
 //! The command line: one verb a file, each of them load, do, print.
 //!
 //! stdout carries the answer and nothing else; progress, warnings and diagnostics go to stderr. A reader
-//! that goes away early (`| head`) has had enough: that is not an error.
+//! that goes away early (`| head`) has had enough: the command still ends with the exit code of its answer.
 
 pub mod args;
 pub mod check;
@@ -37,10 +37,10 @@ pub fn dispatch_to(args: &Args, streams: &mut Streams) -> Exit {
 }
 
 fn perform(args: &Args, streams: &mut Streams, stop: &Arc<AtomicBool>) -> Exit {
+    streams.outlive_readers();
     let outcome = verb(args, streams, stop);
     match outcome.and_then(|exit| streams.flush().map(|()| exit)) {
         Ok(exit) => exit,
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Pass,
         Err(error) => {
             // Nothing is left to be done if stderr is gone, too.
             let _told = streams.complain(&format!("cannot write: {error}"), None);
@@ -135,8 +135,10 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_goes_away_is_no_error() {
+    fn a_reader_that_goes_away_changes_no_exit_code() {
         let out = Buffer { gone: true, ..Buffer::default() };
         assert_eq!(command("kafkalab lessons", &out), (Exit::Pass, String::new()));
+        let broken = "kafkalab run 02 --variant acks-1 --expect sent==0 --quiet";
+        assert_eq!(command(broken, &out), (Exit::Fail, String::new()));
     }
 }

@@ -38,6 +38,14 @@ impl Streams {
         Self { out: Box::new(out), err: Box::new(err), width: width(), columns: columns() }
     }
 
+    /// The same streams, which a reader may leave without ending the command.
+    pub(super) fn outlive_readers(&mut self) {
+        for stream in [&mut self.out, &mut self.err] {
+            let to = std::mem::replace(stream, Box::new(io::sink()));
+            *stream = Box::new(Patient { to, is_gone: false });
+        }
+    }
+
     /// Sends out what is still held back.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()?;
@@ -59,6 +67,43 @@ impl Streams {
             group = group.element(Level::HELP.message(help));
         }
         writeln!(self.err, "{}", Renderer::styled().term_width(self.width).render(&[group]))
+    }
+}
+
+/// A stream whose reader may go away (`| head`). What is written after that is dropped, so that the
+/// command goes on to its end and its exit code still says how it went.
+struct Patient {
+    to: Box<dyn Write>,
+    is_gone: bool,
+}
+
+impl Patient {
+    /// What `done` came to; `instead` once nobody reads any more.
+    fn outlive<T>(
+        &mut self,
+        instead: T,
+        done: impl FnOnce(&mut dyn Write) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.is_gone {
+            return Ok(instead);
+        }
+        match done(&mut self.to) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.is_gone = true;
+                Ok(instead)
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.outlive(bytes.len(), |to| to.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.outlive((), |to| to.flush())
     }
 }
 
