@@ -6,7 +6,7 @@
 //! KAFKALAB_SEEDS=75000 cargo test --release -p kafkalab-tests --test hunt -- --nocapture
 //! ```
 //! `KAFKALAB_SHAPE=wild` takes one shape, `KAFKALAB_FIRST=75000` begins there, `KAFKALAB_THREADS=1`
-//! leaves the other core to others. Every violation is printed with its shape and seed, panics and
+//! leaves the other core to others; `KAFKALAB_SEEDS=1` prints the scenario, too. Every violation is printed with its shape and seed, panics and
 //! moments at which time stood still too; of what Kafka's design allows, the first seed of each
 //! invariant.
 
@@ -16,6 +16,8 @@ use kafkalab_sim::chaos::{Chaos, plan};
 use kafkalab_sim::check::Class;
 use kafkalab_sim::host::{Host, run};
 use kafkalab_sim::lab::{End, Lab};
+use kafkalab_sim::scenario::plan::Plan;
+use kafkalab_sim::scenario::to_toml;
 use kafkalab_sim::verdict::Verdict;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -75,6 +77,11 @@ fn tell(name: &str, seeds: u64, began: Instant, bag: &Bag) {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "to be saved as a file and made smaller")]
+fn tell_file(plan: &Plan) {
+    println!("{}", to_toml(plan, "hunt", "A run of chaos"));
+}
+
 #[test]
 fn kafka_as_it_is_breaks_nothing_in_any_shape() {
     let (first, count) = (chaos::number("KAFKALAB_FIRST", 0), chaos::seeds(60));
@@ -83,6 +90,9 @@ fn kafka_as_it_is_breaks_nothing_in_any_shape() {
     for (name, shape) in Chaos::shapes() {
         if only.as_ref().is_some_and(|only| only != name) {
             continue;
+        }
+        if count == 1 {
+            tell_file(&plan(first, &shape));
         }
         let (began, bag) = (Instant::now(), Mutex::new(Bag::default()));
         chaos::each_seed(count, |n| hunt_one(first + n, &shape, &bag));

@@ -282,8 +282,10 @@ pub(super) fn on_acknowledged<'a, V: Cluster<'a>>(
         ghost.acknowledge(base, end);
         return;
     }
-    let epoch = replica.and_then(Partition::leader_epoch);
-    let excuse = epoch.and_then(|epoch| excuses::of_epoch(ghost, epoch)).unwrap_or(Excuse::NONE);
+    // It may have lost its leadership since: what counts is the epoch in which it wrote.
+    let written_in = ghost.epoch_of(base, body).or(replica.and_then(Partition::leader_epoch));
+    let excuse =
+        written_in.and_then(|epoch| excuses::of_epoch(ghost, epoch)).unwrap_or(Excuse::NONE);
     let finding = Finding { class: excuse.class, ..Finding::violation("INV-18", node, tp) };
     out.report_loss(case.moment, finding, (tp, base, end), || {
         let why = if excuse.class == Class::Violation { "" } else { excuse.rule };

@@ -18,7 +18,7 @@ use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{LeaderEpoch, Offset, PartitionEpoch, ProducerEpoch};
 use kafkalab_core::id::{Incarnation, NodeId, ProducerId, TopicPartition};
 use kafkalab_core::log::LogFile;
-use kafkalab_core::record::Batch;
+use kafkalab_core::record::{Batch, BatchBody};
 use std::collections::BTreeMap;
 
 /// Epochs kept per partition. Older ones are forgotten: a replica that comes back after so many
@@ -258,6 +258,14 @@ impl Ghost {
     /// The epochs that are known, newest first.
     pub(super) fn epochs(&self) -> impl Iterator<Item = &EpochLog> {
         self.epochs.iter().rev()
+    }
+
+    /// The latest epoch in which `body` was written at `base`.
+    pub(super) fn epoch_of(&self, base: Offset, body: &BatchBody) -> Option<LeaderEpoch> {
+        let batches = self.epochs().filter_map(|known| known.log.batch_at(base));
+        let mut same =
+            batches.filter(|batch| batch.base_offset == base && batch.body.digest == body.digest);
+        same.next().map(|batch| batch.leader_epoch)
     }
 
     // ---- G-1: committed ------------------------------------------------------------------------
