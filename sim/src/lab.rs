@@ -189,6 +189,8 @@ impl Lab {
         if let Some(recorder) = &mut self.recorder {
             recorder.input(&step, self.world.report());
         }
+        // What died during the input is written down with it.
+        drop(self.world.take_deaths());
         self.take_lives();
         if self.ledger.changes() > counted {
             touched = touched.and(Touched::COUNT);
@@ -204,14 +206,14 @@ impl Lab {
 
     /// Messages may die without an input: they were stuck, or nobody was there to take them.
     fn take_deaths(&mut self) {
-        let died = &self.world.report().died;
+        let died = self.world.take_deaths();
         if died.is_empty() {
             return;
         }
         if let Some(recorder) = &mut self.recorder {
-            recorder.deaths(self.world.now(), self.world.inputs(), died);
+            recorder.deaths(self.world.now(), self.world.inputs(), &died);
         }
-        self.ledger.on_deaths(self.world.now(), Look::at(&self.world));
+        self.ledger.on_deaths(self.world.now(), &died, Look::at(&self.world));
     }
 
     /// Hears of lives that began and ended; the end of one is written down.

@@ -5,7 +5,7 @@
 //! everything behind it on the same connection, and answers come in the order of the requests.
 
 use crate::engine::ReplyTo;
-use crate::id::ConnId;
+use crate::id::{ConnId, CorrelationId};
 use crate::protocol::Request;
 use std::collections::VecDeque;
 
@@ -68,6 +68,13 @@ impl Connections {
         self.open.iter().flat_map(|connection| &connection.waiting).map(|(_, request)| request)
     }
 
+    /// Whether the request `correlation` is the last that waits on `id`.
+    pub(super) fn waits_last(&self, id: ConnId, correlation: CorrelationId) -> bool {
+        let connection = self.open.iter().find(|connection| connection.id == id);
+        let last = connection.and_then(|connection| connection.waiting.back());
+        last.is_some_and(|(to, _)| to.correlation == correlation)
+    }
+
     /// The connection is gone, and with it what waited on it.
     pub(super) fn forget(&mut self, id: ConnId) {
         self.open.retain(|connection| connection.id != id);
@@ -77,7 +84,7 @@ impl Connections {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{CorrelationId, InputNo, NodeId};
+    use crate::id::{InputNo, NodeId};
     use crate::protocol::InitProducerIdRequest;
 
     #[test]
@@ -87,7 +94,9 @@ mod tests {
         let request = || Request::from(InitProducerIdRequest);
         let mut connections = Connections::default();
         assert!(connections.arrive(to(0), request()).is_some());
+        assert!(!connections.waits_last(conn, CorrelationId(0)));
         assert!(connections.arrive(to(1), request()).is_none());
+        assert!(connections.waits_last(conn, CorrelationId(1)));
         assert!(connections.next(conn).is_none(), "the first is still being served");
         assert!(connections.unmute(conn));
         assert!(connections.arrive(to(2), request()).is_none(), "nobody overtakes");

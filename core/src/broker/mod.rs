@@ -178,6 +178,11 @@ impl Broker {
         self.connections.waiting()
     }
 
+    /// Whether the request `correlation` was received last on `conn` and not looked at yet.
+    pub fn keeps_waiting(&self, conn: ConnId, correlation: CorrelationId) -> bool {
+        self.connections.waits_last(conn, correlation)
+    }
+
     /// All replicas and the metadata they act on.
     pub const fn replicas(&self) -> &Replicas {
         &self.replicas

@@ -9,7 +9,7 @@ use super::rows::Chunked;
 use super::wire;
 use crate::look::{Committed, Look};
 use crate::scenario::plan::{ClientKind, Plan};
-use crate::world::{Died, LifeChange, Step, StepKind};
+use crate::world::{Died, Letter, LifeChange, Step, StepKind};
 use kafkalab_core::config::Acks;
 use kafkalab_core::epoch::Offset;
 use kafkalab_core::error_code::ErrorCode;
@@ -54,9 +54,9 @@ pub struct Ledger {
     /// By topic and partition.
     shelves: Vec<Vec<Shelf>>,
     changes: u64,
-    /// Acked records without a copy: lost, unless an attempt is on its way.
-    suspects: BTreeSet<RecordId>,
-    /// Whether it must be looked which suspects are on their way.
+    /// Acked records without a copy that are not lost, because an attempt is on its way.
+    travelling: BTreeSet<RecordId>,
+    /// Whether it must be looked which of them still are.
     is_wire_touched: bool,
     /// Rows whose mark of being lost may be wrong until the end of the input.
     unmarked: Vec<RecordId>,
@@ -98,7 +98,7 @@ impl Ledger {
             totals: Totals::default(),
             shelves,
             changes: 0,
-            suspects: BTreeSet::new(),
+            travelling: BTreeSet::new(),
             is_wire_touched: false,
             unmarked: Vec::new(),
             scratch: Vec::new(),
@@ -246,25 +246,33 @@ impl Ledger {
         }
         match step.what {
             StepKind::Boot => self.follow_broker(step.node, look, committed),
-            StepKind::Hangup(_) => self.is_wire_touched = true,
-            StepKind::Deliver(letter) => {
-                self.is_wire_touched |=
-                    letter.api == ApiKey::Produce && letter.direction == Direction::Request;
+            StepKind::Hangup(conn) => self.touch_wire(conn.client),
+            StepKind::Deliver(letter) if is_produce(&letter) => {
+                if !wire::is_accounted_for(look, &letter, notes) {
+                    self.touch_wire(letter.from);
+                }
             }
-            StepKind::Alarm
+            StepKind::Deliver(_)
+            | StepKind::Alarm
             | StepKind::Connected(_)
             | StepKind::Flushed(_)
             | StepKind::Terminate
             | StepKind::Ask(_) => {}
         }
-        self.is_wire_touched |= !died.is_empty();
+        self.hear_of_deaths(died);
         self.finish(step.at, look);
     }
 
     /// Takes in that messages died between two inputs.
-    pub fn on_deaths(&mut self, at: Instant, look: Look<'_>) {
-        self.is_wire_touched = true;
+    pub fn on_deaths(&mut self, at: Instant, died: &[Died], look: Look<'_>) {
+        self.hear_of_deaths(died);
         self.finish(at, look);
+    }
+
+    fn hear_of_deaths(&mut self, died: &[Died]) {
+        for one in died.iter().filter(|one| is_produce(&one.letter)) {
+            self.touch_wire(one.letter.from);
+        }
     }
 
     /// Takes in lives that began or ended.
@@ -314,10 +322,11 @@ impl Ledger {
     /// The end of an input: finds out which records without a copy are on their way, and marks when
     /// a record was lost or found.
     fn finish(&mut self, at: Instant, look: Look<'_>) {
-        if std::mem::take(&mut self.is_wire_touched) && !self.suspects.is_empty() {
-            let travelling = wire::on_their_way(look, &self.suspects);
-            for id in self.suspects.clone() {
-                self.change(id, |row| row.is_on_its_way = travelling.contains(&id));
+        if std::mem::take(&mut self.is_wire_touched) && !self.travelling.is_empty() {
+            let still = wire::on_their_way(look, &self.travelling);
+            let arrived: Vec<RecordId> = self.travelling.difference(&still).copied().collect();
+            for id in arrived {
+                self.change(id, |row| row.is_on_its_way = false);
             }
         }
         for id in std::mem::take(&mut self.unmarked) {
@@ -349,16 +358,18 @@ impl Ledger {
         let Some(row) = account.rows.get_mut(id.n as usize) else { return };
         let (before, had_copy) = (Share::of(row), row.has_copy());
         change(row);
+        // What was appended has arrived, and only what was sent since can be on its way.
+        row.is_on_its_way &= row.attempts as usize > row.places().len();
         let after = Share::of(row);
-        let is_suspect = row.is_acked() && !row.has_copy();
         if row.is_lost() != row.lost.is_some() {
             self.unmarked.push(id);
         }
-        if is_suspect {
-            self.suspects.insert(id);
-            self.is_wire_touched |= had_copy;
-        } else if !self.suspects.is_empty() {
-            self.suspects.remove(&id);
+        if row.is_acked() && !row.has_copy() && row.is_on_its_way {
+            // With acks=0 success is told as the attempt leaves: there it is.
+            let has_just_left = row.acks == Acks::None && !had_copy;
+            self.is_wire_touched |= self.travelling.insert(id) && !has_just_left;
+        } else if !self.travelling.is_empty() {
+            self.travelling.remove(&id);
         }
         if before != after {
             account.totals.shift(before, after);
@@ -429,8 +440,6 @@ impl Ledger {
                     row.outcome = Outcome::Acked { at, offset };
                 }
             });
-            // With acks=0 the attempt has just left; with any other it was answered.
-            self.is_wire_touched |= base_offset.is_some();
         }
     }
 
@@ -499,12 +508,14 @@ impl Ledger {
             | ReplicaEvent::BecameFollower { tp, .. }
             | ReplicaEvent::Loaded { tp, .. }
             | ReplicaEvent::Truncated { tp, .. } => self.follow(*tp, look, committed),
-            ReplicaEvent::ProduceAnswered { error, .. } => {
-                self.is_wire_touched |= *error != ErrorCode::None;
+            ReplicaEvent::DuplicateRecognised { body, .. } => self.touch_wire_of(body),
+            ReplicaEvent::ProduceAnswered { error, body, .. } => {
+                if *error != ErrorCode::None {
+                    self.touch_wire_of(body);
+                }
             }
             ReplicaEvent::Lifecycle { .. }
             | ReplicaEvent::Registered { .. }
-            | ReplicaEvent::DuplicateRecognised { .. }
             | ReplicaEvent::IsrProposed { .. }
             | ReplicaEvent::IsrAdopted { .. }
             | ReplicaEvent::IsrForgotten { .. }
@@ -517,13 +528,32 @@ impl Ledger {
 
     /// A leader appended `body`, its first record at `first`.
     fn place(&mut self, first: Place, body: &BatchBody) {
+        let mut is_one_of_many = false;
         for record in &body.records {
             let Some(id) = record.id else { continue };
             let offset = first.offset.plus(u64::from(record.offset_delta));
             self.change(id, |row| {
                 row.tp = Some(first.tp);
                 row.places.push(Place { offset, ..first });
+                // The same request may have brought others, which were refused and are answered
+                // later; with acks=0 nothing is answered later.
+                is_one_of_many |= row.is_on_its_way || row.acks != Acks::None;
             });
+        }
+        if is_one_of_many {
+            self.touch_wire_of(body);
+        }
+    }
+
+    /// Something happened to a request of `producer`: what travels may have arrived or died.
+    fn touch_wire(&mut self, producer: NodeId) {
+        let mut of_it = self.travelling.range(RecordId { producer, n: 0 }..);
+        self.is_wire_touched |= of_it.next().is_some_and(|id| id.producer == producer);
+    }
+
+    fn touch_wire_of(&mut self, body: &BatchBody) {
+        if let Some(id) = body.records.iter().find_map(|record| record.id) {
+            self.touch_wire(id.producer);
         }
     }
 
@@ -611,6 +641,10 @@ impl Ledger {
             }
         }
     }
+}
+
+fn is_produce(letter: &Letter) -> bool {
+    letter.api == ApiKey::Produce && letter.direction == Direction::Request
 }
 
 /// The producer was told that its record failed.

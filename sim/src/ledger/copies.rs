@@ -66,6 +66,13 @@ impl Order {
         *last = id.n;
         is_against
     }
+
+    /// Adds the records of `log` from offset `from` on, where a batch begins.
+    fn append_all(&mut self, log: &LogFile, from: Offset) {
+        for id in ids(log, from) {
+            self.append(id);
+        }
+    }
 }
 
 impl Copies {
@@ -145,6 +152,7 @@ impl Copies {
             (Some(_), Some(_)) => self.pass_on(&before, watermark, out),
             (None, None) => self.compare_each(&before, out),
             (was, _) => {
+                self.order = Order::default();
                 let was = was.map(|_| self.watermark);
                 for mirror in &before {
                     enter_all(&mirror.log, was, false, out);
@@ -152,16 +160,18 @@ impl Copies {
                 let is = leader.map(|_| watermark);
                 for mirror in &self.mirrors {
                     enter_all(&mirror.log, is, true, out);
+                    if leader.is_some() {
+                        self.order.append_all(&mirror.log, LogFile::START);
+                    }
                 }
             }
         }
         self.leader = leader;
         self.watermark = watermark;
-        self.count_order();
     }
 
     /// One log led before and one leads now, perhaps the same.
-    fn pass_on(&self, before: &[Mirror], watermark: Offset, out: &mut Vec<Entry>) {
+    fn pass_on(&mut self, before: &[Mirror], watermark: Offset, out: &mut Vec<Entry>) {
         let empty = LogFile::default();
         let old = before.first().map_or(&empty, |mirror| &mirror.log);
         let new = self.mirrors.first().map_or(&empty, |mirror| &mirror.log);
@@ -170,6 +180,12 @@ impl Copies {
         let (from, to) = (self.watermark.min(shared), watermark.min(shared));
         pass(new, from.min(to), from.max(to), to > from, out);
         enter_from(new, shared, Some(watermark), true, out);
+        if shared == old.end() {
+            self.order.append_all(new, shared);
+        } else {
+            self.order = Order::default();
+            self.order.append_all(new, LogFile::START);
+        }
     }
 
     /// No log led before and none leads now.
@@ -209,26 +225,18 @@ impl Copies {
         record.leader.filter(|node| world.is_up(*node) && Some(world.incarnation(*node)) == life)
     }
 
-    /// Counts the neighbours of the whole log that leads.
-    fn count_order(&mut self) {
-        let mut order = Order::default();
-        for id in ids(self.leading_log()) {
-            order.append(id);
-        }
-        self.order = order;
-    }
-
     /// The records that stand right behind one of the same producer that was sent after them.
     pub(super) fn reordered_records(&self) -> Vec<RecordId> {
         let mut order = Order::default();
-        ids(self.leading_log()).filter(|id| order.append(*id)).collect()
+        let log = self.leading_log().into_iter();
+        log.flat_map(|log| ids(log, LogFile::START)).filter(|id| order.append(*id)).collect()
     }
 }
 
-/// The records of a log, in order.
-fn ids(log: Option<&LogFile>) -> impl Iterator<Item = RecordId> + '_ {
-    let batches = log.into_iter().flat_map(|log| log.batches_from(LogFile::START));
-    batches.flat_map(|batch| batch.body.records.iter().filter_map(|record| record.id))
+/// The records of a log from offset `from` on, in order.
+fn ids(log: &LogFile, from: Offset) -> impl Iterator<Item = RecordId> + '_ {
+    let records = log.batches_from(from).flat_map(|batch| &batch.body.records);
+    records.filter_map(|record| record.id)
 }
 
 /// Enters every record of `batch`, or takes it out; `watermark` is that of a log that leads.

@@ -6,6 +6,8 @@
 //! broker's connection behind a request that is being served.
 
 use crate::look::Look;
+use crate::world::Letter;
+use kafkalab_core::event::{Event, ReplicaEvent};
 use kafkalab_core::id::RecordId;
 use kafkalab_core::protocol::{Body, ProduceRequest, Request};
 use std::collections::BTreeSet;
@@ -28,4 +30,19 @@ pub(super) fn on_their_way(look: Look<'_>, records: &BTreeSet<RecordId>) -> BTre
         all.filter(|id| records.contains(id)).collect::<Vec<_>>()
     };
     travelling.chain(waiting).flat_map(ids).collect()
+}
+
+/// Whether a produce request that was just delivered is accounted for: what it brought is in the
+/// notes of that input, or it waits and is still on its way. Otherwise the broker hung up on it.
+pub(super) fn is_accounted_for(look: Look<'_>, letter: &Letter, notes: &[Event]) -> bool {
+    let is_told = |note: &Event| match note {
+        Event::Replica(ReplicaEvent::Appended { as_leader, .. }) => *as_leader,
+        Event::Replica(
+            ReplicaEvent::DuplicateRecognised { .. } | ReplicaEvent::ProduceAnswered { .. },
+        ) => true,
+        Event::Replica(_) | Event::Client(_) | Event::Controller(_) => false,
+    };
+    let keeps =
+        look.broker(letter.to).is_some_and(|b| b.keeps_waiting(letter.conn, letter.correlation));
+    notes.iter().any(is_told) || keeps
 }

@@ -289,9 +289,10 @@ impl<P: Process> World<P> {
         matches!(self.nodes[slot].life, Life::Up(_) | Life::Starting(_))
     }
 
-    /// A fault begins: what it does is reported from here on.
+    /// A fault begins. Its deaths join those of the faults before it, until somebody takes them.
     fn begin(&mut self, tag: Tag, words: [u64; 2]) {
-        self.report.clear();
+        self.report.notes.clear();
+        self.report.sent.clear();
         self.counters.faults += 1;
         self.trace.words([tag as u64, self.now.as_micros()]);
         self.trace.words(words);

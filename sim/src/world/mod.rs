@@ -120,6 +120,11 @@ impl<P: Process> World<P> {
         &self.report
     }
 
+    /// The messages that died during the latest step and the faults after it, each told once.
+    pub fn take_deaths(&mut self) -> Vec<Died> {
+        std::mem::take(&mut self.report.died)
+    }
+
     /// Why the run cannot go on, if so.
     pub const fn finding(&self) -> Option<&Finding> {
         self.finding.as_ref()
