@@ -251,7 +251,7 @@ when = "size(isr(t-0)) == 1"
 after = "500ms"
 do = ["cut b1 <-> k1", "start b2"]
 [[step]]
-when = "leader(t-0) == b2"
+when = "leader(t-0@b2) == b2"
 do = ["send p1 3", "send p2 2"]
 "#;
 

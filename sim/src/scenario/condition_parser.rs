@@ -630,7 +630,7 @@ mod tests {
             "position(c1, a-b.c-0) > 1",
             "c1 does not read a-b.c-0, so it has no position there",
         );
-        refuse("INV-25", "nobody checks `INV-25` yet");
+        refuse("INV-29", "nobody checks `INV-29` yet");
         refuse("lag(billing) == 0", "consumer groups come later: `lag` cannot be used yet");
         refuse("INV-30", "there is no invariant called `INV-30`");
     }

@@ -89,7 +89,8 @@ impl Subject {
 /// The invariants that are checked, as `check::INVARIANTS` lists them (a test compares the two).
 pub const CHECKED: &[&str] = &[
     "INV-1", "INV-2", "INV-3", "INV-4", "INV-5", "INV-6", "INV-7", "INV-8", "INV-9", "INV-10",
-    "INV-11", "INV-12", "INV-13", "INV-14", "INV-15", "INV-16", "INV-17", "INV-18",
+    "INV-11", "INV-12", "INV-13", "INV-14", "INV-15", "INV-16", "INV-17", "INV-18", "INV-19",
+    "INV-20", "INV-21", "INV-22", "INV-23", "INV-24", "INV-25", "INV-26", "INV-27",
 ];
 
 /// Whether the reference has an invariant of this name: INV-1 to INV-29, INV-R1 to INV-R10, LIV-1 to
