@@ -5,7 +5,7 @@ use crate::readers::{
     Led, delivered_to, distinct, effects_of, log_duplicates, readers, reordered_by, reordered_for,
     that_lead, unread_by,
 };
-use kafkalab_core::id::NodeId;
+use kafkalab_core::id::{NodeId, RecordId};
 use kafkalab_sim::scenario::plan::Plan;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -47,12 +47,18 @@ pub(crate) struct LazyTally<'a> {
 }
 
 impl<'a> LazyTally<'a> {
-    pub(crate) const fn new(scene: Scene<'a>, plan: &'a Plan) -> Self {
-        Self { scene, plan, counted: OnceCell::new() }
+    /// Knows already what was counted, if anything was and nothing has changed since.
+    pub(crate) fn new(scene: Scene<'a>, plan: &'a Plan, counted: Option<Tally>) -> Self {
+        Self { scene, plan, counted: counted.map_or_else(OnceCell::new, OnceCell::from) }
     }
 
     pub(crate) fn get(&self) -> &Tally {
         self.counted.get_or_init(|| tally(self.scene, self.plan))
+    }
+
+    /// What was counted, if anything was.
+    pub(crate) fn into_counted(self) -> Option<Tally> {
+        self.counted.into_inner()
     }
 }
 
@@ -63,7 +69,7 @@ pub(crate) fn tally(scene: Scene<'_>, plan: &Plan) -> Tally {
         tally.of.insert(client.node, Counts::default());
     }
     let logs = scene.logs();
-    for (id, fate) in fates(scene.history, &logs) {
+    for (id, fate) in fates(scene, &logs) {
         add(&mut tally.all, fate);
         add(tally.of.entry(id.producer).or_default(), fate);
     }
@@ -99,6 +105,9 @@ fn count_logs(tally: &mut Tally, logs: &Led, plan: &Plan) {
     }
 }
 
+/// One of the counts.
+type Count = fn(&mut Counts) -> &mut u64;
+
 /// What readers were given, did, and did not see.
 fn count_readers(tally: &mut Tally, logs: &Led, scene: Scene<'_>, plan: &Plan) {
     let (mut delivered, mut processed, mut unread) = (Vec::new(), Vec::new(), Vec::new());
@@ -114,11 +123,26 @@ fn count_readers(tally: &mut Tally, logs: &Led, scene: Scene<'_>, plan: &Plan) {
         of.duplicates = (effects.len() - done.len()) as u64;
         of.reordered = reordered_for(scene, reader);
         tally.all.duplicates += of.duplicates;
+        for id in &effects {
+            tally.of.entry(id.producer).or_default().duplicates += 1;
+        }
+        for id in &done {
+            tally.of.entry(id.producer).or_default().duplicates -= 1;
+        }
         delivered.extend(given);
         processed.extend(done);
         unread.extend(missed);
     }
-    tally.all.delivered = distinct(delivered).len() as u64;
-    tally.all.processed = distinct(processed).len() as u64;
-    tally.all.unread = distinct(unread).len() as u64;
+    // What any reader made of a record is counted for its producer, too, and once for all.
+    let each: [(Vec<RecordId>, Count); 3] = [
+        (delivered, |counts| &mut counts.delivered),
+        (processed, |counts| &mut counts.processed),
+        (unread, |counts| &mut counts.unread),
+    ];
+    for (ids, count) in each {
+        for id in distinct(ids) {
+            *count(&mut tally.all) += 1;
+            *count(tally.of.entry(id.producer).or_default()) += 1;
+        }
+    }
 }

@@ -3,11 +3,13 @@
 //! Words in quotes are the definitions these functions follow.
 
 use crate::history::{Answer, History, Place, Record};
+use kafkalab_core::broker::Broker;
 use kafkalab_core::epoch::{LeaderEpoch, Offset};
 use kafkalab_core::id::{NodeId, RecordId, TopicPartition};
 use kafkalab_core::log::LogFile;
+use kafkalab_core::protocol::{Body, Request};
 use kafkalab_sim::look::Look;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A history and the world it has led to.
 #[derive(Clone, Copy)]
@@ -72,6 +74,25 @@ impl Scene<'_> {
     }
 }
 
+impl Scene<'_> {
+    /// The records with an attempt that is "still on its way": a produce request with them was sent
+    /// and has neither arrived nor died, or waits at its broker until it is looked at.
+    fn travelling(self) -> BTreeSet<RecordId> {
+        let sent = self.look.world().undelivered().filter_map(|frame| match &frame.body {
+            Body::Request(request) => Some(request),
+            Body::Response(_) => None,
+        });
+        let brokers = self.look.brokers().filter_map(|node| self.look.broker(node));
+        let requests = sent.chain(brokers.flat_map(Broker::waiting_requests));
+        let batches = requests.filter_map(|request| match request {
+            Request::Produce(produce) => Some(&produce.partitions),
+            _ => None,
+        });
+        let records = batches.flatten().flat_map(|batch| &batch.body.records);
+        records.filter_map(|record| record.id).collect()
+    }
+}
+
 impl Leading {
     /// Whether the record stands there exactly as it was appended.
     fn counts(&self, id: RecordId, place: Place) -> bool {
@@ -96,12 +117,15 @@ pub(crate) struct Fate {
 }
 
 /// The fates of all records that were sent.
-pub(crate) fn fates(history: &History, logs: &Logs) -> Vec<(RecordId, Fate)> {
-    let all = history.records.iter();
-    all.map(|(id, record)| (*id, fate(history, logs, *id, record))).collect()
+pub(crate) fn fates(scene: Scene<'_>, logs: &Logs) -> Vec<(RecordId, Fate)> {
+    let travelling = scene.travelling();
+    let fate_of = |(id, record): (&RecordId, &Record)| {
+        (*id, fate(logs, *id, record, travelling.contains(id)))
+    };
+    scene.history.records.iter().map(fate_of).collect()
 }
 
-fn fate(history: &History, logs: &Logs, id: RecordId, record: &Record) -> Fate {
+fn fate(logs: &Logs, id: RecordId, record: &Record, is_under_way: bool) -> Fate {
     // "acked = the client was told success"; "gave_up = the client was told failure"; "a record
     // that was never resolved is pending". Success once is success.
     let acked = record.told.contains(&Answer::Success);
@@ -111,9 +135,8 @@ fn fate(history: &History, logs: &Logs, id: RecordId, record: &Record) -> Fate {
     let perhaps = record.told.contains(&Answer::Perhaps) || record.was_abandoned_on_the_wire;
     let counts = |place: &Place| logs[&place.tp].counts(id, *place);
     let counting: Vec<Place> = record.places.iter().copied().filter(counts).collect();
-    let is_under_way = || record.attempts.iter().any(|n| history.is_under_way(*n));
     // "lost = acked, no place counts, and no attempt is still on its way".
-    let lost = acked && counting.is_empty() && !is_under_way();
+    let lost = acked && counting.is_empty() && !is_under_way;
     // "not decided = acked, every place that counts is in a partition without a leader".
     let not_decided =
         acked && !counting.is_empty() && counting.iter().all(|place| !logs[&place.tp].is_led);

@@ -416,14 +416,6 @@ impl History {
                 && attempt.requests.iter().any(has_arrived)
         })
     }
-
-    /// Whether an attempt is under way still: it was sent, has not died with its connection or its
-    /// broker, and no broker has looked at it.
-    pub(crate) fn is_under_way(&self, attempt: usize) -> bool {
-        let attempt = &self.attempts[attempt];
-        let may_come = |n: &usize| self.requests[*n].state != Travel::Gone;
-        attempt.handled == Handled::NotYet && attempt.requests.iter().any(may_come)
-    }
 }
 
 fn is_produce(letter: &Letter) -> bool {

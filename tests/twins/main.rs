@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 /// How many seeds, if nobody says.
-const SEEDS: u64 = 150;
+const SEEDS: u64 = 80;
 
 /// Of so many seeds everything is told.
 const TOLD: usize = 3;
