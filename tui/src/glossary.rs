@@ -112,10 +112,12 @@ const TERMS: &[Term] = &[
         names: &["lost"],
         en_name: "lost",
         ko_name: "유실 (lost)",
-        en: "Acked, and absent from the log of a leader elected later. Records that were never acked \
-             are not lost: their producer knows that it must not rely on them.",
-        ko: "ack를 받았는데 나중에 선출된 리더의 로그에 없는 레코드. ack를 받지 못한 레코드는 유실이 \
-             아니다. 프로듀서가 믿으면 안 된다는 것을 알기 때문이다.",
+        en: "Acked, in no log or disk that counts, and no attempt to write it is on its way. The log of \
+             the partition's leader counts; without a leader, any replica's log or disk. Records that \
+             were never acked are not lost: their producer knows that it must not rely on them.",
+        ko: "ack를 받았는데 유효한 로그나 디스크 어디에도 없고, 쓰려는 시도도 더는 남아 있지 않은 레코드. \
+             리더가 있으면 리더의 로그가 유효하고, 없으면 모든 레플리카의 로그와 디스크가 유효하다. ack를 \
+             받지 못한 레코드는 유실이 아니다. 프로듀서가 믿으면 안 된다는 것을 알기 때문이다.",
         query: "lost",
         related: &["at risk", "unknown", "acks"],
     },
