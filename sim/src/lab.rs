@@ -55,6 +55,9 @@ pub struct Lab {
     /// The lives that began and ended, until the host asks for them.
     lives: Vec<LifeChange>,
     checks_on: bool,
+    /// The story did something in its last turn: no process has a turn before it has done all that is
+    /// due at this boundary.
+    is_telling: bool,
     /// When to look whether all is quiet, once the story is over.
     quiet_check: Instant,
     quiet_since: Option<Instant>,
@@ -73,6 +76,7 @@ impl Lab {
             recorder: None,
             lives: Vec::new(),
             checks_on: true,
+            is_telling: false,
             quiet_check: internal(Duration::ZERO),
             quiet_since: None,
             end: None,
@@ -244,6 +248,9 @@ impl Lab {
         self.story.next_time().min(self.story.gives_up_at()).min(self.quiet_check).min(limit)
     }
 
+    /// One turn of the story: time passes to `at`, or one thing is done, or, with nothing left to do,
+    /// it is looked whether the run is over. Conditions and promises are tested after each of them, as
+    /// after each input: a step may make the next one due at the same boundary.
     fn take_story(&mut self, at: Instant) {
         self.world.advance(at);
         if !self.story.has_begun() {
@@ -254,6 +261,7 @@ impl Lab {
         }
         if self.story.take_moments(at) {
             self.look_around(Touched::TIME);
+            return;
         }
         if self.quiet_check == internal(Duration::ZERO) && at >= self.quiet_check {
             // Before anything is done: a fault of the first moment is no cold start.
@@ -262,23 +270,12 @@ impl Lab {
                 return;
             }
         }
-        while let Some(told) = self.tell_one() {
-            if let Some(recorder) = &mut self.recorder {
-                recorder.story(at, self.world.inputs(), told);
-            }
-            self.take_deaths();
-            self.take_lives();
-            self.ledger.on_story(at, Look::at(&self.world), &self.committed);
-            let mut touched = Touched::LIFE.and(Touched::TIME).and(Touched::CLIENT);
-            if self.checks_on {
-                let found = self.checks.violations().len();
-                self.checks.on_fault(Look::at(&self.world), &self.committed);
-                if self.checks.violations().len() > found {
-                    touched = touched.and(Touched::VIOLATION);
-                }
-            }
-            self.look_around(touched.and(Touched::COUNT));
+        if let Some(told) = self.story.tell(&mut self.world, &self.committed) {
+            self.is_telling = true;
+            self.take_told(at, told);
+            return;
         }
+        self.is_telling = false;
         if at >= self.quiet_check {
             self.check_quiet(at);
         }
@@ -296,8 +293,23 @@ impl Lab {
         }
     }
 
-    fn tell_one(&mut self) -> Option<Told> {
-        self.story.tell(&mut self.world, &self.committed)
+    /// Brings everything up to date after one thing that the story did.
+    fn take_told(&mut self, at: Instant, told: Told) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.story(at, self.world.inputs(), told);
+        }
+        self.take_deaths();
+        self.take_lives();
+        self.ledger.on_story(at, Look::at(&self.world), &self.committed);
+        let mut touched = Touched::LIFE.and(Touched::TIME).and(Touched::CLIENT);
+        if self.checks_on {
+            let found = self.checks.violations().len();
+            self.checks.on_fault(Look::at(&self.world), &self.committed);
+            if self.checks.violations().len() > found {
+                touched = touched.and(Touched::VIOLATION);
+            }
+        }
+        self.look_around(touched.and(Touched::COUNT));
     }
 
     fn finish_at_limit(&mut self) {
@@ -344,7 +356,7 @@ impl Stage for Lab {
         if self.end.is_some() {
             return Turn::Done;
         }
-        if self.story.is_due() {
+        if self.is_telling || self.story.is_due() {
             return Turn::Story { at: self.world.now() };
         }
         let story = self.next_story_time();

@@ -235,8 +235,14 @@ impl Story {
         for (promise, state) in self.plan.promises.iter().zip(&mut self.promises) {
             state.observe(promise, &self.watch, scene, touched);
         }
+        // What has come to hold stays due until it happens, although what happens before it at the same
+        // boundary may end it.
         if let Some(StepPlan { trigger: Trigger::When(condition), .. }) = self.next_step()
-            && (self.next == NextStep::New || self.step_wakes[self.fired().len()].meets(touched))
+            && match self.next {
+                NextStep::New => true,
+                NextStep::Waits => self.step_wakes[self.fired().len()].meets(touched),
+                NextStep::Due => false,
+            }
         {
             let holds = self.watch.holds(condition, scene);
             self.next = if holds { NextStep::Due } else { NextStep::Waits };
@@ -250,6 +256,7 @@ impl Story {
         }
         for (inject, state) in self.plan.injects.iter().zip(&mut self.injected) {
             if let Trigger::When(condition) = &inject.trigger
+                && !state.is_due
                 && !state.is_done
                 && state.wakes.meets(touched)
             {
