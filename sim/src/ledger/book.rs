@@ -569,33 +569,39 @@ impl Ledger {
         }
     }
 
+    /// Compares the logs of `tp` with what was entered, and their order with what was counted.
     fn follow(&mut self, tp: TopicPartition, look: Look<'_>, committed: &Committed) {
+        let before = self.reordered_in(tp);
         self.correct(tp, |copies, out| copies.follow(tp, look, committed, out));
+        let after = self.reordered_in(tp);
+        if before != after {
+            for (counts, is_more) in [(before, false), (after, true)] {
+                for (producer, n) in counts {
+                    self.count_order(producer, n, is_more);
+                }
+            }
+        }
     }
 
-    /// Lets the copies of `tp` change, and corrects the rows and the order by what changed.
+    /// Lets the copies of `tp` change, and corrects the rows by what changed.
     fn correct<T>(
         &mut self,
         tp: TopicPartition,
         change: impl FnOnce(&mut Copies, &mut Vec<Entry>) -> T,
     ) -> T {
         let mut entries = std::mem::take(&mut self.scratch);
-        let before = self.reordered_in(tp);
         let outcome = change(&mut self.shelf_mut(tp).copies, &mut entries);
         for entry in entries.drain(..) {
-            self.enter(tp, entry);
+            match entry {
+                Entry::Copy { id, change, is_more } => self.enter(tp, id, change, is_more),
+                Entry::Reordered(producer) => self.count_order(producer, 1, true),
+            }
         }
         self.scratch = entries;
-        let after = self.reordered_in(tp);
-        if before != after {
-            self.count_order(before, false);
-            self.count_order(after, true);
-            self.changes += 1;
-        }
         outcome
     }
 
-    fn enter(&mut self, tp: TopicPartition, (id, change, is_more): Entry) {
+    fn enter(&mut self, tp: TopicPartition, id: RecordId, change: Change, is_more: bool) {
         let mut unread = 0_i32;
         if matches!(change, Change::Leading { .. }) {
             let Self { shelves, readers, .. } = self;
@@ -632,13 +638,12 @@ impl Ledger {
         counts.filter(|(_, reordered)| *reordered > 0).collect()
     }
 
-    fn count_order(&mut self, counts: Vec<(NodeId, u64)>, is_more: bool) {
-        for (producer, n) in counts {
-            let Some(Client::Producer(place)) = self.client(producer) else { continue };
-            for totals in [&mut self.totals, &mut self.accounts[place].totals] {
-                let count = &mut totals.reordered;
-                *count = if is_more { *count + n } else { *count - n };
-            }
+    fn count_order(&mut self, producer: NodeId, n: u64, is_more: bool) {
+        let Some(Client::Producer(place)) = self.client(producer) else { return };
+        self.changes += 1;
+        for totals in [&mut self.totals, &mut self.accounts[place].totals] {
+            let count = &mut totals.reordered;
+            *count = if is_more { *count + n } else { *count - n };
         }
     }
 }

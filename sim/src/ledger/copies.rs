@@ -24,8 +24,14 @@ pub(super) enum Change {
     Committed,
 }
 
-/// A change of one record: one more of it or one less.
-pub(super) type Entry = (RecordId, Change, bool);
+/// A correction of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Entry {
+    /// A change of one record: one more of it or one less.
+    Copy { id: RecordId, change: Change, is_more: bool },
+    /// One record more of this producer stands against the order of sending.
+    Reordered(NodeId),
+}
 
 /// The log of one replica as it was entered.
 #[derive(Clone, Debug)]
@@ -104,8 +110,8 @@ impl Copies {
             return false;
         }
         for id in batch.body.records.iter().filter_map(|record| record.id) {
-            if has_leader {
-                self.order.append(id);
+            if has_leader && self.order.append(id) {
+                out.push(Entry::Reordered(id.producer));
             }
         }
         enter(&batch, has_leader.then_some(self.watermark), true, out);
@@ -124,7 +130,8 @@ impl Copies {
         }
     }
 
-    /// Looks at the partition `tp` as it is now, and enters what is different.
+    /// Looks at the partition `tp` as it is now, and enters what is different; but for the order of
+    /// its records, which the caller compares.
     pub(super) fn follow(
         &mut self,
         tp: TopicPartition,
@@ -250,7 +257,7 @@ fn enter(batch: &Batch, watermark: Option<Offset>, is_more: bool, out: &mut Vec<
                 Change::Leading { is_committed: offset < watermark }
             }
         };
-        out.push((id, change, is_more));
+        out.push(Entry::Copy { id, change, is_more });
     }
 }
 
@@ -279,7 +286,7 @@ fn pass(log: &LogFile, from: Offset, to: Offset, is_more: bool, out: &mut Vec<En
         for record in &batch.body.records {
             let offset = batch.base_offset.plus(u64::from(record.offset_delta));
             if let Some(id) = record.id.filter(|_| offset >= from && offset < to) {
-                out.push((id, Change::Committed, is_more));
+                out.push(Entry::Copy { id, change: Change::Committed, is_more });
             }
         }
     }
