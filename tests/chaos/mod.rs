@@ -13,17 +13,18 @@ pub(crate) fn number(variable: &str, otherwise: u64) -> u64 {
     asked.unwrap_or(otherwise)
 }
 
-/// Judges every seed below `count`, each on a thread of its own, two at a time (or as many as
+/// Judges `count` seeds from `KAFKALAB_FIRST` (or 0) on, each on a thread of its own, two at a time (or as many as
 /// `KAFKALAB_THREADS` says). `judge` names the seed in what it asserts.
 pub(crate) fn each_seed(count: u64, judge: impl Fn(u64) + Sync) {
-    let next = AtomicU64::new(0);
+    let first = number("KAFKALAB_FIRST", 0);
+    let (next, end) = (AtomicU64::new(first), first + count);
     let (judge, next) = (&judge, &next);
     std::thread::scope(|scope| {
         for _ in 0..number("KAFKALAB_THREADS", 2) {
             scope.spawn(move || {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= count {
+                    if seed >= end {
                         break;
                     }
                     std::thread::scope(|one| one.spawn(|| judge(seed)).join())
