@@ -1,9 +1,8 @@
 //! What a condition answers, from the meaning of its words alone.
 //!
 //! Whose view: leader, isr, epoch and fencing are the controller's committed record; watermark and
-//! log end of a partition are those of the replica of that leader, which there is only while the
-//! partition *has* a leader; a replica that is named is looked at where it is, on its disk if its
-//! broker is down (a disk has a log end and no watermark). Behind `@` stands the view of a broker or
+//! log end of a partition are those of the replica of the leader that this record names. A replica is
+//! looked at where it is, on its disk if its broker is down (a disk has a log end and no watermark). Behind `@` stands the view of a broker or
 //! a client, which has one only while it runs.
 
 use crate::counts::{Counts, LazyTally};
@@ -256,11 +255,11 @@ fn answer(query: Query, present: Present<'_>) -> Value {
     let record = |tp| scene.history.image.partition(tp);
     match query {
         Query::Leo { tp, on } => {
-            let node = on.or_else(|| scene.leader(tp));
+            let node = on.or_else(|| record(tp)?.leader);
             or_undefined(node.and_then(|node| look.log_end(tp, node)), |end| number(end.0))
         }
         Query::Hw { tp, on } => {
-            let node = on.or_else(|| scene.leader(tp));
+            let node = on.or_else(|| record(tp)?.leader);
             let replica = node.and_then(|node| look.replica(tp, node));
             or_undefined(replica, |replica| number(replica.log().high_watermark().0))
         }

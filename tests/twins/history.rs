@@ -18,7 +18,7 @@ use kafkalab_sim::look::Look;
 use kafkalab_sim::recording::{Entry, Happening};
 use kafkalab_sim::story::Told;
 use kafkalab_sim::world::Letter;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Where one attempt to write a record was appended by a leader.
@@ -128,6 +128,10 @@ pub(crate) struct History {
     pub(crate) processed: Vec<Reading>,
     /// The record each reader has begun and not finished.
     pub(crate) in_hand: BTreeMap<NodeId, RecordId>,
+    /// Everybody whose life began or ended.
+    pub(crate) lived: BTreeSet<NodeId>,
+    /// Consumers whose application ended by itself, because a poll threw, and that still run.
+    pub(crate) failed: BTreeSet<NodeId>,
     /// When each step or injected action happened: after which input, and when.
     pub(crate) told: Vec<(InputNo, Instant, Told)>,
     /// Every error code that somebody noted.
@@ -242,13 +246,17 @@ impl History {
             Happening::Died(died) => self.move_request(&died.letter, Travel::Gone),
             Happening::Ended => self.read_end(entry.node.expect("a life is somebody's")),
             Happening::Told(told) => self.told.push((entry.input, entry.at, *told)),
-            Happening::Booted => {}
+            Happening::Booted => {
+                self.lived.insert(entry.node.expect("a life is somebody's"));
+            }
         }
     }
 
     /// With a broker end the requests that wait in it; a client leaves its attempts unresolved.
     fn read_end(&mut self, node: NodeId) {
         self.in_hand.remove(&node);
+        self.failed.remove(&node);
+        self.lived.insert(node);
         for request in &mut self.requests {
             if request.to == node && request.state == Travel::Arrived {
                 request.state = Travel::Gone;
@@ -323,8 +331,10 @@ impl History {
                 self.refuse(node, *error);
                 self.tell_one(*id, Answer::SurelyNot);
             }
-            ClientEvent::BatchRetried { error, .. } | ClientEvent::PollFailed { error, .. } => {
+            ClientEvent::BatchRetried { error, .. } => self.refuse(node, *error),
+            ClientEvent::PollFailed { error, .. } => {
                 self.refuse(node, *error);
+                self.failed.insert(node);
             }
             ClientEvent::Delivered { tp, offset, id } => {
                 self.delivered.extend(reading(node, *tp, *offset, *id));

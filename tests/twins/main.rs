@@ -16,6 +16,7 @@ mod counts;
 mod fates;
 mod history;
 mod invariants;
+mod label;
 mod plans;
 mod promises;
 mod readers;

@@ -60,6 +60,11 @@ pub(crate) fn plan(seed: u64) -> Arc<Plan> {
         ]);
         plan.promises.push(promise(kind, condition, &plan));
     }
+    // A step that never fires keeps a run from coming to rest: half of the runs have none of these.
+    for _ in 0..(seed % 2) * 2 {
+        let condition = words.condition();
+        add_step(Trigger::When(condition), None, &mut plan);
+    }
     for _ in 0..3 {
         let condition = words.condition();
         let action = words.harmless_action();
@@ -80,18 +85,23 @@ fn add_steps(seed: u64, plan: &mut Plan) {
             0 => Trigger::At(at),
             _ => Trigger::After { step: None, delay: at },
         };
-        plan.steps.push(StepPlan {
-            id: Some(name.to_owned()),
-            trigger,
-            within: None,
-            actions: Vec::new(),
-            look: Vec::new(),
-            title: None,
-            say: None,
-            quiz: None,
-        });
+        add_step(trigger, Some(name), plan);
         plan.names.steps.push((name.to_owned(), place));
     }
+}
+
+/// A stop at which nothing is done.
+fn add_step(trigger: Trigger, name: Option<&str>, plan: &mut Plan) {
+    plan.steps.push(StepPlan {
+        id: name.map(str::to_owned),
+        trigger,
+        within: None,
+        actions: Vec::new(),
+        look: Vec::new(),
+        title: None,
+        say: None,
+        quiz: None,
+    });
 }
 
 fn promise(kind: PromiseKind, condition: Condition, plan: &Plan) -> Promise {

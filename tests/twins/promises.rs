@@ -1,4 +1,7 @@
 //! Promises and triggers over a whole run: a condition that is asked after every turn from t = 0.
+//!
+//! A turn is an input of a process or one thing that the story does. What has come to hold is due,
+//! although what happens before it at the same boundary may end it.
 
 use crate::conditions::{Answers, Asked, Members, Present, Truth, follow, truth};
 use kafkalab_core::id::InputNo;
@@ -34,6 +37,27 @@ impl Watched {
             now: Truth { holds: false, fails: false },
         }
     }
+
+    /// Writes down what the questions about the past answer now.
+    fn follow(&mut self, present: Present<'_>) {
+        follow(&self.condition, present, &mut self.answers);
+    }
+
+    /// Asks whether it holds at `moment`.
+    fn ask(&mut self, present: Present<'_>, broken: &BTreeSet<String>, moment: (Instant, InputNo)) {
+        let answers = &self.answers;
+        let truth = |of| truth(&self.condition, Asked { present, broken, answers, of });
+        let (now, of_one) = (truth(Members::Each), truth(Members::AnyOne));
+        self.now = now;
+        if now.holds {
+            self.first_held.get_or_insert(moment);
+        } else {
+            self.first_failed.get_or_insert(moment);
+        }
+        if of_one.holds {
+            self.first_held_for_one.get_or_insert(moment);
+        }
+    }
 }
 
 /// All conditions of a plan.
@@ -43,7 +67,9 @@ pub(crate) struct Promises {
     /// In the order of the plan's promises.
     pub(crate) watched: Vec<Watched>,
     /// In the order of the plan's injected actions; `None` for one that a clock fires.
-    pub(crate) triggers: Vec<Option<Watched>>,
+    pub(crate) injects: Vec<Option<Watched>>,
+    /// In the order of the plan's steps; `None` for one that a clock fires.
+    pub(crate) steps: Vec<Option<Watched>>,
 }
 
 impl Promises {
@@ -55,31 +81,31 @@ impl Promises {
         Self {
             plan: Arc::clone(plan),
             watched: plan.promises.iter().map(|one| Watched::new(&one.condition)).collect(),
-            triggers: plan.injects.iter().map(|one| trigger(&one.trigger)).collect(),
+            injects: plan.injects.iter().map(|one| trigger(&one.trigger)).collect(),
+            steps: plan.steps.iter().map(|one| trigger(&one.trigger)).collect(),
         }
     }
 
-    /// Asks everything at `moment`, which is after an input. "Promises are judged, conditions tested,
-    /// histories counted from t = 0": nothing of this is asked before.
+    /// Asks everything at `moment`, which is after an input or after something the story did. "Promises
+    /// are judged, conditions tested, histories counted from t = 0": nothing of this is asked before.
+    /// So many steps have `fired`: a step's condition is tested from its turn on.
     pub(crate) fn ask(
         &mut self,
         present: Present<'_>,
         broken: &BTreeSet<String>,
         moment: (Instant, InputNo),
+        fired: usize,
     ) {
-        let all = self.watched.iter_mut().chain(self.triggers.iter_mut().flatten());
-        for watched in all {
-            follow(&watched.condition, present, &mut watched.answers);
-            let answers = &watched.answers;
-            let truth = |of| truth(&watched.condition, Asked { present, broken, answers, of });
-            watched.now = truth(Members::Each);
-            if watched.now.holds {
-                watched.first_held.get_or_insert(moment);
-            } else {
-                watched.first_failed.get_or_insert(moment);
-            }
-            if truth(Members::AnyOne).holds {
-                watched.first_held_for_one.get_or_insert(moment);
+        let injects = self.injects.iter_mut().flatten();
+        for watched in self.watched.iter_mut().chain(injects) {
+            watched.follow(present);
+            watched.ask(present, broken, moment);
+        }
+        for (n, step) in self.steps.iter_mut().enumerate() {
+            let Some(step) = step else { continue };
+            step.follow(present);
+            if n == fired {
+                step.ask(present, broken, moment);
             }
         }
     }

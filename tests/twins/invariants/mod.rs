@@ -156,6 +156,7 @@ impl Invariants {
             durability::answers(&view, &news, &mut of_partition);
             upkeep::refusals(&view, &news, &mut of_partition);
             self.upkeep.watermarks(&view, &mut of_partition);
+            self.upkeep.proposals(&view, &news, &mut of_partition);
             let signature = signature(&view);
             if self.seen.get(&tp) != Some(&signature) {
                 shape::rules(&view, &mut of_partition);

@@ -1,9 +1,10 @@
-//! INV-19 to INV-27: refusals, the shape of the ISR, who may be in it, images, fetchers, watermarks,
-//! sequences. INV-24 is about requests under way, which no state shows; it has no twin.
+//! INV-19 to INV-27: refusals, the shape of the ISR, who may be in it, lives, images, proposals,
+//! fetchers, watermarks, sequences.
 
 use super::{Found, View};
 use crate::fates::Scene;
 use crate::history::Note;
+use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{BrokerEpoch, LeaderEpoch, Offset, ProducerEpoch};
 use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{Event, LifecycleState, ReplicaEvent};
@@ -22,6 +23,8 @@ pub(super) struct Upkeep {
     images: BTreeMap<NodeId, Offset>,
     /// Whose life got each broker epoch.
     epochs: BTreeMap<(NodeId, BrokerEpoch), Incarnation>,
+    /// What each leader noted last of its proposals: the set, as long as it may count it.
+    proposals: BTreeMap<(TopicPartition, NodeId), BrokerSet>,
 }
 
 impl Upkeep {
@@ -36,6 +39,12 @@ impl Upkeep {
                 && *self.epochs.entry((node, epoch)).or_insert(life) != life
             {
                 found.push(("INV-22", Class::Violation));
+            }
+            // INV-22: "a broker whose be is not the registered one": a life that runs and was
+            // registered has lost its registration to another, which is Kafka's own hole.
+            let registered = scene.history.image.brokers.get(&node).map(|known| known.epoch);
+            if broker.broker_epoch() < registered && broker.broker_epoch().is_some() {
+                found.push(("INV-22", Class::DesignLimit));
             }
             // INV-23: "image hash per offset equal on all nodes": on each it is what the committed
             // records up to there add up to.
@@ -61,6 +70,37 @@ impl Upkeep {
             let before = self.watermarks.insert((view.tp, node), now);
             if before.is_some_and(|it| (it.0, it.1) == (life, epoch) && it.2 > now.2) {
                 found.push(("INV-26", Class::Violation));
+            }
+        }
+    }
+}
+
+impl Upkeep {
+    /// INV-24: "partition state object is PendingX iff a request is queued or in flight or was answered
+    /// with a 'stay pending' error": what a leader counts is what it noted to have proposed, if it has
+    /// noted no outcome since that ends it. (Newer metadata may end the pending state while the request
+    /// is under way, R-47: "only if" is what is asked.)
+    pub(super) fn proposals(&mut self, view: &View<'_>, news: &[&Note], found: &mut Vec<Found>) {
+        for note in news {
+            let Event::Replica(event) = &note.event else { continue };
+            match event {
+                ReplicaEvent::IsrProposed { tp, to, .. } => {
+                    self.proposals.insert((*tp, note.node), *to);
+                }
+                ReplicaEvent::IsrAdopted { tp, .. }
+                | ReplicaEvent::IsrForgotten { tp, .. }
+                | ReplicaEvent::BecameFollower { tp, .. }
+                | ReplicaEvent::IsrRefused { tp, error: ErrorCode::IneligibleReplica } => {
+                    self.proposals.remove(&(*tp, note.node));
+                }
+                _ => {}
+            }
+        }
+        for (node, replica) in view.believers() {
+            let pending = replica.leadership().and_then(|leadership| leadership.pending);
+            let noted = self.proposals.get(&(view.tp, node)).copied();
+            if pending.is_some_and(|pending| Some(pending.proposed) != noted) {
+                found.push(("INV-24", Class::Violation));
             }
         }
     }
