@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Core's layers, lowest first: a layer imports only lower ones.
 const CORE: &[&[&str]] = &[
     &["time", "id"],
-    &["epoch", "error_code", "chance", "timers", "broker_set"],
+    &["epoch", "error_code", "chance", "timers", "broker_set", "coordinator"],
     &["config"],
     &["record"],
     &["metadata"],

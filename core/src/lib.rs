@@ -20,6 +20,7 @@ pub mod chance;
 pub mod client;
 pub mod config;
 pub mod controller;
+pub mod coordinator;
 pub mod engine;
 pub mod epoch;
 pub mod error_code;

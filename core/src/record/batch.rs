@@ -5,9 +5,10 @@
 //! epoch. That split is why copying a batch from log to log costs one reference count.
 //!
 //! ## Simplified
-//! Bytes are counted (header 61, at most 21 per record) but not serialised; compression is absent;
-//! a damaged body is a flag instead of a CRC mismatch.
+//! Bytes are counted (see `size`) but not serialised; headers and compression are absent; a damaged
+//! body is a flag instead of a CRC mismatch.
 
+use super::size;
 use crate::chance::mix;
 use crate::epoch::{LeaderEpoch, Offset, ProducerEpoch};
 use crate::id::{ProducerId, RecordId};
@@ -93,20 +94,19 @@ pub struct Batch {
 }
 
 impl Record {
-    /// Upper bound of what framing adds to key and value, in bytes.
-    pub const OVERHEAD: u32 = 21;
+    /// Bytes of its key and value with their lengths.
+    fn content(&self) -> u32 {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map(Bytes::len);
+        size::content(length(&self.key), length(&self.value), &[])
+    }
 
-    /// Upper bound of this record's size in bytes, as the producer's accumulator counts it.
-    pub fn size(&self) -> u32 {
-        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, |b| b.len() as u32);
-        Self::OVERHEAD + length(&self.key) + length(&self.value)
+    /// Its size in a batch, in bytes.
+    fn size(&self) -> u32 {
+        size::record(self.content(), self.offset_delta, self.timestamp_delta)
     }
 }
 
 impl BatchBody {
-    /// Bytes of a batch header.
-    pub const HEADER: u32 = 61;
-
     /// A batch of `records` (not empty), the first of them written at `base_timestamp`.
     pub fn new(
         kind: BatchKind,
@@ -121,7 +121,7 @@ impl BatchBody {
             base_timestamp,
             max_timestamp: Timestamp(base_timestamp.0 + latest),
             producer,
-            size: Self::HEADER + records.iter().map(Record::size).sum::<u32>(),
+            size: size::HEADER + records.iter().map(Record::size).sum::<u32>(),
             digest: digest(kind, base_timestamp, producer, &records),
             records,
         }

@@ -5,6 +5,7 @@
 
 mod bench;
 mod fake_broker;
+pub(crate) mod vectors;
 
 pub(crate) use bench::{Bench, CONTROLLER};
 pub(crate) use fake_broker::FakeBroker;

@@ -12,7 +12,6 @@ use super::idempotence::Idempotence;
 use crate::client::metadata::Metadata;
 use crate::config::ProducerConfig;
 use crate::id::{NodeId, TopicPartition};
-use crate::record::BatchBody;
 use crate::time::{Clock, Duration, Instant};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -72,7 +71,7 @@ impl Accumulator {
 
     /// Whether a record is larger than can ever be sent (P-21).
     pub(super) fn is_too_large(&self, record: &NewRecord) -> bool {
-        let size = BatchBody::HEADER + record.size();
+        let size = record.lone_batch_at_most();
         size > self.max_request_size || u64::from(size) > self.buffer_memory
     }
 
@@ -83,24 +82,26 @@ impl Accumulator {
         record: NewRecord,
         clock: Clock,
     ) -> Appended {
-        let size = record.size();
         let queue = self.queues.entry(tp).or_default();
         let mut record = record;
         if let Some(last) = queue.back() {
-            match self.incomplete.queued_mut(*last).append(record, clock.wall) {
-                Ok(()) => return Appended::Bytes(size),
+            let batch = self.incomplete.queued_mut(*last);
+            let before = batch.size();
+            match batch.append(record, clock.wall) {
+                Ok(()) => return Appended::Bytes(batch.size() - before),
                 Err(back) => record = back,
             }
         }
-        let capacity = self.batch_size.max(BatchBody::HEADER + size);
+        let capacity = self.batch_size.max(record.lone_batch_at_most());
         if self.incomplete.allocated() + u64::from(capacity) > self.buffer_memory {
             return Appended::BufferFull(record);
         }
         let id = self.incomplete.open(tp, &record, self.batch_size, clock);
-        let first = self.incomplete.queued_mut(id).append(record, clock.wall);
+        let batch = self.incomplete.queued_mut(id);
+        let first = batch.append(record, clock.wall);
         assert!(first.is_ok(), "a new batch has room for its first record");
         queue.push_back(id);
-        Appended::Bytes(BatchBody::HEADER + size)
+        Appended::Bytes(batch.size())
     }
 
     /// Whether no queued batch of `tp` can take another record: the sticky partitioner moves on only
@@ -183,7 +184,7 @@ impl Accumulator {
             let index = (start + step) % partitions.len();
             self.drain_index.insert(node, index);
             let Some(id) = self.first_of(now, partitions[index]) else { continue };
-            let next = self.incomplete.queued(id).size;
+            let next = self.incomplete.queued(id).size();
             if !drained.is_empty() && size + next > self.max_request_size {
                 break;
             }

@@ -16,6 +16,7 @@
 
 use crate::error_code::ErrorCode;
 use crate::id::{RecordId, TopicPartition};
+use crate::record::size::{self, FillingBatch};
 use crate::record::{BatchBody, BatchKind, ProducerStamp, Record};
 use crate::time::{Clock, Duration, Instant, Timestamp};
 use bytes::Bytes;
@@ -36,9 +37,14 @@ pub(super) struct NewRecord {
 }
 
 impl NewRecord {
-    /// Upper bound of its size in bytes, without the header of a batch.
-    pub(super) fn size(&self) -> u32 {
-        Record::OVERHEAD + self.key.as_ref().map_or(0, |k| k.len() as u32) + self.value.len() as u32
+    /// Bytes of its key and value with their lengths.
+    fn content(&self) -> u32 {
+        size::content(self.key.as_ref().map(Bytes::len), Some(self.value.len()), &[])
+    }
+
+    /// Bytes that a batch of this one record takes at most.
+    pub(super) fn lone_batch_at_most(&self) -> u32 {
+        size::lone_batch_at_most(self.content())
     }
 }
 
@@ -58,10 +64,8 @@ pub(super) struct ProducerBatch {
     pub(super) tp: TopicPartition,
     /// When its first record was appended: the delivery clock runs from here (P-50).
     pub(super) created: Instant,
-    /// Bytes taken from the buffer pool.
-    pub(super) capacity: u32,
-    /// Bytes used of it.
-    pub(super) size: u32,
+    /// The bytes taken from the buffer pool, and those used of them.
+    filling: FillingBatch,
     /// How often it was queued again.
     pub(super) attempts: u32,
     /// It is not sent again before this.
@@ -81,8 +85,7 @@ impl ProducerBatch {
         Self {
             tp,
             created: clock.now,
-            capacity: batch_size.max(BatchBody::HEADER + record.size()),
-            size: BatchBody::HEADER,
+            filling: FillingBatch::new(batch_size, record.content()),
             attempts: 0,
             backoff_until: Instant::ZERO,
             is_in_flight: false,
@@ -96,26 +99,36 @@ impl ProducerBatch {
     /// Appends a record if there is room. If there is none, nothing more is ever appended, lest a
     /// smaller record overtake.
     pub(super) fn append(&mut self, record: NewRecord, wall: Timestamp) -> Result<(), NewRecord> {
-        let size = record.size();
         let Content::Open(records) = &mut self.content else { return Err(record) };
-        if self.size + size > self.capacity {
+        let timestamp_delta = wall.0 - self.base_timestamp.0;
+        if !self.filling.add(record.content(), timestamp_delta) {
             self.content = Content::Closed(std::mem::take(records));
             return Err(record);
         }
         records.push(Record {
             id: Some(record.id),
             offset_delta: records.len() as u32,
-            timestamp_delta: wall.0 - self.base_timestamp.0,
+            timestamp_delta,
             key: record.key,
             value: Some(record.value),
         });
-        self.size += size;
         Ok(())
     }
 
-    /// Whether nothing more is appended.
+    /// Bytes taken from the buffer pool.
+    pub(super) const fn capacity(&self) -> u32 {
+        self.filling.limit()
+    }
+
+    /// Bytes used of them.
+    pub(super) const fn size(&self) -> u32 {
+        self.filling.size()
+    }
+
+    /// Whether nothing more is appended. A batch that is exactly full is; one that cannot take any
+    /// record one could think of is not, until a record was turned away.
     pub(super) const fn is_full(&self) -> bool {
-        !matches!(self.content, Content::Open(_)) || self.size >= self.capacity
+        !matches!(self.content, Content::Open(_)) || self.filling.is_full()
     }
 
     /// How many records it holds.
@@ -198,7 +211,7 @@ impl Incomplete {
         let id = BatchId(self.next);
         self.next += 1;
         let batch = ProducerBatch::new(tp, record, batch_size, clock);
-        self.allocated += u64::from(batch.capacity);
+        self.allocated += u64::from(batch.capacity());
         let previous = self.batches.insert(id, batch);
         assert!(previous.is_none(), "ids are fresh");
         id
@@ -227,8 +240,8 @@ impl Incomplete {
     /// Finishes a batch and gives its memory back; `None` if somebody did so before.
     pub(super) fn finish(&mut self, id: BatchId) -> Option<ProducerBatch> {
         let batch = self.batches.remove(&id)?;
-        assert!(self.allocated >= u64::from(batch.capacity), "what was taken is given back once");
-        self.allocated -= u64::from(batch.capacity);
+        assert!(self.allocated >= u64::from(batch.capacity()), "what was taken is given back once");
+        self.allocated -= u64::from(batch.capacity());
         Some(batch)
     }
 

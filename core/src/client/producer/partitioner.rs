@@ -103,34 +103,50 @@ impl StickyPartitioner {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coordinator;
+    use crate::testing::vectors;
+    use serde_json::Value;
 
-    /// P-32: (key, hash, partition of 12). The keys up to `abc` are those of Kafka's `UtilsTest`.
-    const VECTORS: [(&str, i32, u32); 17] = [
-        ("", 275_646_681, 9),
-        ("21", -973_932_308, 0),
-        ("foobar", -790_332_482, 6),
-        ("a-little-bit-long-string", -985_981_536, 8),
-        ("a-little-bit-longer-string", -1_486_304_829, 11),
-        ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971, 5),
-        ("abc", 479_470_107, 3),
-        ("a", -1_563_381_124, 4),
-        ("ab", 316_155_434, 2),
-        ("abcd", -1_323_649_548, 8),
-        ("key-0", 29_210_041, 1),
-        ("key-1", 193_331_640, 0),
-        ("key-2", 852_269_702, 2),
-        ("key-3", -1_839_136_101, 11),
-        ("user-1", 1_404_122_828, 8),
-        ("user-42", 1_459_644_460, 4),
-        ("order-1001", 297_523_878, 6),
-    ];
+    /// The bytes of a key, written as pairs of hexadecimal digits.
+    fn bytes(hex: &str) -> Vec<u8> {
+        let pairs = hex.as_bytes().chunks(2);
+        let pairs = pairs.map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+        pairs.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
+    }
+
+    fn check_key(line: &Value) {
+        let key = bytes(line["hex"].as_str().expect("a key"));
+        assert_eq!(line["murmur2"], murmur2(&key));
+        assert_eq!(line["to_positive"], murmur2(&key) & 0x7fff_ffff);
+        for (count, partition) in line["partition"].as_object().expect("counts") {
+            let count = count.parse().expect("a number of partitions");
+            assert_eq!(*partition, partition_for_key(&key, count), "of {count}");
+        }
+    }
+
+    fn check_id(line: &Value) {
+        let id = line["id"].as_str().expect("an id");
+        assert_eq!(line["hash_code"], coordinator::hash_code(id));
+        for (count, partition) in line["partition"].as_object().expect("counts") {
+            let count = count.parse().expect("a number of partitions");
+            assert_eq!(*partition, coordinator::partition_for_id(id, count), "of {count}");
+        }
+    }
 
     #[test]
-    fn murmur2_is_kafkas() {
-        for (key, hash, partition) in VECTORS {
-            assert_eq!(murmur2(key.as_bytes()), hash, "{key}");
-            assert_eq!(partition_for_key(key.as_bytes(), 12), partition, "{key}");
-        }
+    fn every_key_and_every_id_goes_where_kafka_puts_it() {
+        vectors::check(include_str!("../../../../tests/oracle/partitioning.jsonl"), |line| {
+            match line["kind"].as_str() {
+                Some("key") => check_key(line),
+                Some("group" | "transactional_id") => check_id(line),
+                kind => panic!("{kind:?}"),
+            }
+            vectors::Outcome::Tested
+        });
+    }
+
+    #[test]
+    fn numbers_are_hashed_as_their_eight_bytes() {
         for (number, hash) in [(0_i64, -522_759_933), (1, 2_100_486_060), (42, 506_863_552)] {
             assert_eq!(murmur2(&number.to_be_bytes()), hash, "{number}");
         }

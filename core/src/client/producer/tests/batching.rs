@@ -21,7 +21,7 @@ fn a_write_costs_two_inputs_and_three_with_linger() {
 fn records_gather_while_they_linger_and_a_full_batch_does_not_wait() {
     let mut bench = bench(100, |spec| {
         spec.config.linger = ms(45);
-        spec.config.batch_size = 61 + 121 * 7;
+        spec.config.batch_size = 61 + 109 * 7;
     });
     bench.run_for(ms(44));
     assert!(bench.on_wire().is_empty());
@@ -32,12 +32,33 @@ fn records_gather_while_they_linger_and_a_full_batch_does_not_wait() {
     assert_eq!(bench.on_wire().len(), 2, "the other two linger");
 }
 
+/// Its batch reserves what it could need at most, which is more than it needs: there may be room.
+#[test]
+fn a_record_larger_than_a_batch_lingers_like_any_other() {
+    let mut bench = bench(1, |spec| {
+        spec.config.linger = ms(45);
+        spec.config.batch_size = 50;
+    });
+    bench.run_for(ms(44));
+    assert!(bench.on_wire().is_empty());
+    bench.run_for(ms(2));
+    assert_eq!(bench.on_wire(), [[0]]);
+}
+
+#[test]
+fn a_default_batch_takes_148_records_of_100_bytes() {
+    let mut bench = bench(0, |_| {});
+    bench.run_for(ms(10));
+    bench.input(Input::Ask(Command::Send(149)));
+    assert_eq!(bench.on_wire()[0].len(), 148);
+}
+
 #[test]
 fn one_request_takes_one_batch_of_each_partition() {
     let mut bench = bench_of(&[1, 1, 2], 0, |spec| {
         spec.workload.keys = 20;
         spec.config.linger = ms(5);
-        spec.config.batch_size = 61 + 121 * 2;
+        spec.config.batch_size = 61 + 112 * 2;
     });
     bench.run_for(ms(10));
     bench.input(Input::Ask(Command::Send(40)));
@@ -56,8 +77,8 @@ fn one_request_takes_one_batch_of_each_partition() {
 fn a_request_is_cut_at_its_maximal_size_and_the_rest_follows_at_once() {
     let mut bench = bench_of(&[1, 1, 1, 1], 0, |spec| {
         spec.workload.keys = 50;
-        spec.config.max_request_size = 2 * (61 + 122 * 3);
-        spec.config.batch_size = 61 + 122 * 3;
+        spec.config.max_request_size = 2 * (61 + 112 * 3);
+        spec.config.batch_size = 61 + 112 * 3;
         spec.config.max_in_flight = 4;
     });
     bench.run_for(ms(10));
@@ -65,7 +86,7 @@ fn a_request_is_cut_at_its_maximal_size_and_the_rest_follows_at_once() {
     assert_eq!(bench.produces().len(), 4);
     for request in bench.produces() {
         let size: u32 = request.partitions.iter().map(|p| p.body.size).sum();
-        assert!(size <= 2 * (61 + 122 * 3), "{size}");
+        assert!(size <= 2 * (61 + 112 * 3), "{size}");
     }
 }
 
@@ -135,7 +156,7 @@ fn without_keys_it_sticks_to_a_partition_for_a_batch_or_two() {
     let mut bench = bench_of(&[1, 2, 3, 1, 2, 3], 400, |spec| {
         spec.workload.every = ms(1);
         spec.config.linger = ms(50);
-        spec.config.batch_size = 61 + 121 * 10 + 50;
+        spec.config.batch_size = 61 + 109 * 10 + 50;
         spec.config.max_in_flight = 100;
         spec.config.enable_idempotence = false;
     });
