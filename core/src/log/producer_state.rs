@@ -2,13 +2,13 @@
 //! `ProducerStateEntry`, `ProducerAppendInfo` (KIP-98; rules B-01 to B-06).
 //!
 //! ## Simplified
-//! Snapshots are not written: the state is rebuilt by reading the log. Expiry (a day of silence,
-//! B-07) and transactions come later.
+//! Snapshots are not written: the state is rebuilt by reading the log. Transactions come later.
 
 use crate::epoch::{Offset, ProducerEpoch};
 use crate::error_code::ErrorCode;
 use crate::id::ProducerId;
 use crate::record::{Batch, BatchBody, ProducerStamp};
+use crate::time::{Duration, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Batches remembered per producer; the reason why at most five requests may be in flight.
@@ -25,6 +25,14 @@ struct Remembered {
 struct Entry {
     epoch: ProducerEpoch,
     batches: VecDeque<Remembered>,
+    /// The latest timestamp of its newest batch.
+    last_timestamp: Timestamp,
+}
+
+impl Entry {
+    const fn new(epoch: ProducerEpoch) -> Self {
+        Self { epoch, batches: VecDeque::new(), last_timestamp: Timestamp(0) }
+    }
 }
 
 /// All producers known to one replica.
@@ -81,10 +89,7 @@ impl ProducerStates {
     /// Remembers a batch that was appended, by the leader or from it (never checked there, B-01).
     pub fn remember(&mut self, batch: &Batch) {
         let Some(stamp) = batch.body.producer else { return };
-        let entry = self
-            .producers
-            .entry(stamp.id)
-            .or_insert_with(|| Entry { epoch: stamp.epoch, batches: VecDeque::new() });
+        let entry = self.producers.entry(stamp.id).or_insert_with(|| Entry::new(stamp.epoch));
         if entry.epoch != stamp.epoch {
             entry.epoch = stamp.epoch;
             entry.batches.clear();
@@ -97,6 +102,14 @@ impl ProducerStates {
             last: last_sequence(stamp, batch.body.span()),
             base_offset: batch.base_offset,
         });
+        entry.last_timestamp = batch.body.max_timestamp;
+    }
+
+    /// Forgets producers whose newest batch is at least `after` old at `now` (B-07): the next batch of
+    /// such a producer is taken whatever its sequence, so that nothing tells a copy from news.
+    pub fn expire(&mut self, now: Timestamp, after: Duration) {
+        let after = (after.as_micros() / 1000) as i64;
+        self.producers.retain(|_, entry| now.0 - entry.last_timestamp.0 < after);
     }
 }
 
@@ -105,10 +118,17 @@ mod tests {
     use super::*;
     use crate::epoch::LeaderEpoch;
     use crate::record::{BatchKind, Record};
-    use crate::time::Timestamp;
+    use crate::testing::vectors;
+    use serde_json::{Value, json};
     use std::sync::Arc;
 
     fn stamped(base_sequence: i32, span: u32, epoch: i16, offset: u64) -> Batch {
+        let id = ProducerId(7);
+        let stamp = ProducerStamp { id, epoch: ProducerEpoch(epoch), base_sequence };
+        batch(stamp, span, Timestamp(0), offset)
+    }
+
+    fn batch(stamp: ProducerStamp, span: u32, at: Timestamp, offset: u64) -> Batch {
         let record = |offset_delta| Record {
             id: None,
             offset_delta,
@@ -116,9 +136,8 @@ mod tests {
             key: None,
             value: None,
         };
-        let stamp = ProducerStamp { id: ProducerId(7), epoch: ProducerEpoch(epoch), base_sequence };
         let records = (0..span).map(record).collect();
-        let body = BatchBody::new(BatchKind::Data, Timestamp(0), Some(stamp), records);
+        let body = BatchBody::new(BatchKind::Data, at, Some(stamp), records);
         Batch { base_offset: Offset(offset), leader_epoch: LeaderEpoch(0), body: Arc::new(body) }
     }
 
@@ -136,6 +155,81 @@ mod tests {
     }
 
     const OUT_OF_ORDER: SequenceCheck = SequenceCheck::Refuse(ErrorCode::OutOfOrderSequenceNumber);
+
+    fn number<N: TryFrom<i64>>(value: &Value) -> N {
+        value.as_i64().expect("a number").try_into().ok().expect("in range")
+    }
+
+    fn id_of(step: &Value) -> ProducerId {
+        ProducerId(number(&step["producer_id"]))
+    }
+
+    /// What is remembered of the producer of a step, as the vectors write it.
+    fn entry_of(states: &ProducerStates, step: &Value) -> Value {
+        let Some(entry) = states.producers.get(&id_of(step)) else { return Value::Null };
+        let batch = |b: &Remembered| {
+            let span = (i64::from(b.last) - i64::from(b.first)).rem_euclid(1 << 31) as u64;
+            json!([b.first, b.last, b.base_offset.0, b.base_offset.0 + span])
+        };
+        let batches: Vec<Value> = entry.batches.iter().map(batch).collect();
+        json!({ "epoch": entry.epoch.0, "batches": batches })
+    }
+
+    /// One append as the leader, or a copy from it, with its outcome as the vectors write it.
+    fn append(states: &mut ProducerStates, step: &Value, end: &mut u64, at: Timestamp) {
+        let stamp = ProducerStamp {
+            id: id_of(step),
+            epoch: ProducerEpoch(number(&step["epoch"])),
+            base_sequence: number(&step["base_seq"]),
+        };
+        let span = number(&step["count"]);
+        let batch = batch(stamp, span, at, *end);
+        assert_eq!(last_sequence(stamp, batch.body.span()), number::<i32>(&step["last_seq"]));
+        let is_copy = step["origin"] == "replication";
+        let check = if is_copy { SequenceCheck::Append } else { states.check(&batch.body) };
+        let (result, base_offset) = match check {
+            SequenceCheck::Append => {
+                states.remember(&batch);
+                *end += u64::from(span);
+                ("appended", batch.base_offset.0)
+            }
+            SequenceCheck::Duplicate(offset) => ("duplicate", offset.0),
+            SequenceCheck::Refuse(error) => {
+                let name = match step["error"].as_str() {
+                    Some("OutOfOrderSequenceException") => ErrorCode::OutOfOrderSequenceNumber,
+                    Some("InvalidProducerEpochException") => ErrorCode::InvalidProducerEpoch,
+                    other => panic!("{error:?} where Kafka says {other:?}"),
+                };
+                assert_eq!((error, step["result"].as_str()), (name, Some("error")));
+                return;
+            }
+        };
+        assert_eq!(step["result"], result);
+        assert_eq!(step["base_offset"], base_offset);
+        assert_eq!(step["last_offset"], base_offset + u64::from(span) - 1);
+    }
+
+    #[test]
+    fn every_history_of_kafkas_producers_is_the_same_here() {
+        vectors::check(include_str!("../../../tests/oracle/producer-append.jsonl"), |line| {
+            let steps = line["steps"].as_array().expect("steps");
+            if steps.iter().any(|step| step["op"] == "marker" || step["txn"] == true) {
+                return vectors::Outcome::Skipped("they come with transactions");
+            }
+            let (mut states, mut end) = (ProducerStates::default(), 0);
+            for (n, step) in steps.iter().enumerate() {
+                let at = Timestamp(n as i64);
+                if step["op"] == "expire" {
+                    // Time passed for all of them: whoever wrote before is forgotten.
+                    states.expire(Timestamp(n as i64 + 1000), Duration::from_secs(1));
+                } else {
+                    append(&mut states, step, &mut end, at);
+                }
+                assert_eq!(entry_of(&states, step), step["entry"], "{step}");
+            }
+            vectors::Outcome::Tested
+        });
+    }
 
     #[test]
     fn a_repeated_batch_is_recognised_while_it_is_remembered() {
