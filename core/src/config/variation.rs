@@ -33,6 +33,9 @@ settings! {
         /// A member of a proposed ISR must still be the incarnation that was counted
         /// (KIP-903, since 3.5).
         isr_broker_epoch_check: bool = true, "isr.broker_epoch_check";
+        /// A smaller ISR leaves the leader epoch alone (KAFKA-15021, since 3.6). Off, everybody who
+        /// fetches or produces has to learn the new epoch first.
+        shrink_keeps_epoch: bool = true, "isr.shrink_keeps_epoch";
         /// The high watermark stands still below min.insync.replicas (KAFKA-15583, since 3.7).
         strict_min_isr: bool = true, "hw.strict_min_isr";
         /// A new leader writes down where its epoch starts even before it appends

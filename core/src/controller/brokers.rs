@@ -51,7 +51,7 @@ pub fn decide_registration(
         return Err(ErrorCode::DuplicateBrokerRegistration);
     }
     let mut records = Vec::new();
-    leader_and_isr_updates(view.image, Some(broker), None, &mut records);
+    leader_and_isr_updates(view, Some(broker), None, &mut records);
     // The next write offset, which is that of the first record here, not of RegisterBroker (C-23).
     let epoch = BrokerEpoch(view.image.end_offset.0);
     assert!(existing.is_none_or(|e| e.epoch < epoch), "each incarnation has a higher epoch (C-24)");
@@ -75,9 +75,9 @@ pub fn decide_heartbeat(
     let (current, next) = view.heartbeats.next_state(view.image, request, leads);
     let records = match next {
         _ if next == current => Vec::new(),
-        BrokerControlState::Fenced | BrokerControlState::ShutdownNow => fence(view.image, broker),
-        BrokerControlState::Unfenced => unfence(view.image, broker),
-        BrokerControlState::ControlledShutdown => relieve(view.image, broker),
+        BrokerControlState::Fenced | BrokerControlState::ShutdownNow => fence(view, broker),
+        BrokerControlState::Unfenced => unfence(view, broker),
+        BrokerControlState::ControlledShutdown => relieve(view, broker),
     };
     let registered_at = view.image.brokers[&broker].registered_at;
     let answer = BrokerHeartbeatResponse {
@@ -91,28 +91,28 @@ pub fn decide_heartbeat(
 
 /// Takes a broker out of every ISR and leadership, then fences it: in this order, so that nobody
 /// ever sees a fenced leader (`handleBrokerFenced`).
-pub fn fence(image: &MetadataImage, broker: NodeId) -> Vec<MetadataRecord> {
+pub fn fence(view: View<'_>, broker: NodeId) -> Vec<MetadataRecord> {
     let mut records = Vec::new();
-    leader_and_isr_updates(image, Some(broker), None, &mut records);
-    records.push(registration_change(image, broker, Some(true), false));
+    leader_and_isr_updates(view, Some(broker), None, &mut records);
+    records.push(registration_change(view.image, broker, Some(true), false));
     records
 }
 
 /// Unfences a broker, then elects it where there is no leader and it is a candidate (C-35).
-fn unfence(image: &MetadataImage, broker: NodeId) -> Vec<MetadataRecord> {
-    let mut records = vec![registration_change(image, broker, Some(false), false)];
-    leader_and_isr_updates(image, None, Some(broker), &mut records);
+fn unfence(view: View<'_>, broker: NodeId) -> Vec<MetadataRecord> {
+    let mut records = vec![registration_change(view.image, broker, Some(false), false)];
+    leader_and_isr_updates(view, None, Some(broker), &mut records);
     records
 }
 
 /// Marks a broker as stopping, then takes it out of every ISR and leadership (C-60). From the mark
 /// on it is not eligible, so that no leader adds it again meanwhile (KIP-841).
-fn relieve(image: &MetadataImage, broker: NodeId) -> Vec<MetadataRecord> {
+fn relieve(view: View<'_>, broker: NodeId) -> Vec<MetadataRecord> {
     let mut records = Vec::new();
-    if !image.brokers[&broker].in_controlled_shutdown {
-        records.push(registration_change(image, broker, None, true));
+    if !view.image.brokers[&broker].in_controlled_shutdown {
+        records.push(registration_change(view.image, broker, None, true));
     }
-    leader_and_isr_updates(image, Some(broker), None, &mut records);
+    leader_and_isr_updates(view, Some(broker), None, &mut records);
     records
 }
 

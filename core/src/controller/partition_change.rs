@@ -34,6 +34,11 @@ pub struct PartitionChangeBuilder<'a, F> {
     pub is_acceptable: F,
     /// How far the election may go.
     pub election: Election,
+    /// The leader says that it has recovered from an unclean election: every leader does so when it
+    /// asks for another ISR (`Partition.makeLeader`).
+    pub has_recovered: bool,
+    /// A smaller ISR leaves the leader epoch alone (KAFKA-15021).
+    pub shrink_keeps_epoch: bool,
 }
 
 /// Who won, and whether from outside the ISR.
@@ -61,12 +66,15 @@ impl<F: Fn(NodeId) -> bool> PartitionChangeBuilder<'_, F> {
             _ => self.target_isr,
         };
         assert!(leader.is_none_or(|l| target_isr.contains(l)), "a leader is in the ISR (INV-10)");
+        let begins_epoch = leader != partition.leader
+            || (!self.shrink_keeps_epoch && !partition.isr.is_subset_of(target_isr));
         let change = PartitionChange {
             isr: (target_isr != partition.isr).then_some(target_isr),
-            leader: (leader != partition.leader).then_some(leader),
+            leader: begins_epoch.then_some(leader),
             is_unclean,
+            has_recovered: self.has_recovered && partition.is_recovering && !is_unclean,
         };
-        (change.isr.is_some() || change.leader.is_some()).then_some(change)
+        (change != PartitionChange::default()).then_some(change)
     }
 
     fn elect(&self) -> Elected {
@@ -99,7 +107,117 @@ impl<F: Fn(NodeId) -> bool> PartitionChangeBuilder<'_, F> {
 mod tests {
     use super::*;
     use crate::epoch::{LeaderEpoch, PartitionEpoch};
+    use crate::testing::vectors;
     use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn numbers(value: &Value) -> impl Iterator<Item = NodeId> {
+        let number = |n: &Value| n.as_u64().expect("a broker's number") as u16;
+        value.as_array().expect("brokers").iter().map(number).map(NodeId::broker)
+    }
+
+    fn number(value: &Value) -> u32 {
+        value.as_u64().expect("not negative").try_into().expect("32 bits")
+    }
+
+    /// Broker -1 is none.
+    fn broker(value: &Value) -> Option<NodeId> {
+        value.as_u64().map(|n| NodeId::broker(n as u16))
+    }
+
+    fn registration(value: &Value) -> PartitionRegistration {
+        PartitionRegistration {
+            replicas: numbers(&value["replicas"]).collect(),
+            isr: numbers(&value["isr"]).collect(),
+            leader: broker(&value["leader"]),
+            leader_epoch: LeaderEpoch(number(&value["leader_epoch"])),
+            partition_epoch: PartitionEpoch(number(&value["partition_epoch"])),
+            is_recovering: value["recovering"].as_bool().expect("whether"),
+        }
+    }
+
+    /// Why a line cannot be about a partition as it is kept here.
+    fn not_built(line: &Value) -> Option<&'static str> {
+        let has = |value: &Value, key| {
+            value.get(key).is_some_and(|v| v.as_array().is_none_or(|a| !a.is_empty()))
+        };
+        let before = &line["before"];
+        let is_eligible = line["elr_enabled"] == true
+            || ["elr", "last_known_elr"].iter().any(|key| has(before, key));
+        let is_moving = ["adding", "removing"].iter().any(|key| has(before, key))
+            || ["target_replicas", "target_adding", "target_removing"]
+                .iter()
+                .any(|key| line.get(key).is_some());
+        if is_eligible {
+            Some("eligible leader replicas come with the replicated log in full")
+        } else if is_moving {
+            Some("reassignments come with the replicated log in full")
+        } else {
+            None
+        }
+    }
+
+    /// The order of an ISR is kept by Kafka and means nothing to it; here it is a set.
+    fn only_reorders(line: &Value, before: &PartitionRegistration) -> bool {
+        let record = line["record"].as_object().expect("it changes something");
+        let set = |isr| numbers(isr).collect::<BrokerSet>();
+        let is_same = record.get("isr").is_some_and(|isr| set(isr) == before.isr);
+        is_same && record.len() == 1
+    }
+
+    /// The fields of a change, as a change record of Kafka has them.
+    fn fields(change: PartitionChange, before: &PartitionRegistration) -> Value {
+        let mut fields = serde_json::Map::new();
+        if let Some(leader) = change.leader {
+            fields.insert("leader".into(), leader.map_or(json!(-1), |l| json!(l.raw())));
+        }
+        if change.is_unclean && !before.is_recovering {
+            fields.insert("recovering".into(), json!(true));
+        }
+        if change.has_recovered {
+            fields.insert("recovering".into(), json!(false));
+        }
+        fields.into()
+    }
+
+    #[test]
+    fn every_change_is_that_of_kafka() {
+        vectors::check(include_str!("../../../tests/oracle/elections.jsonl"), |line| {
+            if let Some(why) = not_built(line) {
+                return vectors::Outcome::Skipped(why);
+            }
+            let before = registration(&line["before"]);
+            let alive: BrokerSet = numbers(&line["alive"]).collect();
+            let change = PartitionChangeBuilder {
+                partition: &before,
+                target_isr: line.get("target_isr").map_or(before.isr, |isr| numbers(isr).collect()),
+                is_acceptable: |replica| alive.contains(replica),
+                election: match line["election"].as_str() {
+                    Some("ONLINE") => Election::Online,
+                    Some("UNCLEAN") => Election::Unclean,
+                    Some("PREFERRED") => Election::Preferred,
+                    other => panic!("{other:?}"),
+                },
+                has_recovered: line["target_recovered"] == true,
+                shrink_keeps_epoch: line["metadata_version"] != "3.5-IV2",
+            }
+            .build();
+            let Some(change) = change else {
+                assert!(line["result"] == "no change" || only_reorders(line, &before));
+                return vectors::Outcome::Tested;
+            };
+            let mut after = before.clone();
+            after.apply(change);
+            let expected = registration(&line["after"]);
+            assert_eq!(after, expected);
+            let mut record = line["record"].clone();
+            let isr = record.as_object_mut().and_then(|fields| fields.remove("isr"));
+            let isr: BrokerSet = isr.map_or(before.isr, |isr| numbers(&isr).collect());
+            assert_eq!(change.isr.unwrap_or(before.isr), isr);
+            assert_eq!(fields(change, &before), record);
+            vectors::Outcome::Tested
+        });
+    }
 
     fn set(bits: u8) -> BrokerSet {
         (1..=4).filter(|n| bits & (1 << (n - 1)) != 0).map(NodeId::broker).collect()
@@ -130,12 +248,15 @@ mod tests {
             target_isr: set(target),
             is_acceptable: |replica| set(alive).contains(replica),
             election,
+            has_recovered: false,
+            shrink_keeps_epoch: true,
         }
         .build();
         let expected = expected.map(|(isr, leader, is_unclean)| PartitionChange {
             isr: isr.map(set),
             leader: leader.map(|leader| (leader > 0).then(|| NodeId::broker(leader))),
             is_unclean,
+            has_recovered: false,
         });
         assert_eq!(change, expected);
     }
@@ -177,6 +298,8 @@ mod tests {
                 target_isr: target,
                 is_acceptable: |replica| alive.contains(replica),
                 election,
+                has_recovered: false,
+                shrink_keeps_epoch: true,
             }
             .build()
             .unwrap_or_default();

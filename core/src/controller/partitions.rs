@@ -3,7 +3,8 @@
 //!
 //! ## Simplified
 //! Topics are created with a given assignment only, one a request, and are never changed or deleted.
-//! A leader clears RECOVERING with any ISR change; the request has no field for it. The periodic
+//! A leader clears RECOVERING whenever it asks for another ISR; the request has no field for it, since
+//! no leader of Kafka's ever asks otherwise. The periodic
 //! elections (preferred leaders, unclean for the leaderless) are left out.
 
 use super::brokers::check_broker_epoch;
@@ -25,12 +26,13 @@ use crate::protocol::{
 /// `remove` leaves every ISR it is in and may lead nothing; `add` may lead although the image still
 /// has it fenced, and is elected where there is no leader.
 pub fn leader_and_isr_updates(
-    image: &MetadataImage,
+    view: View<'_>,
     remove: Option<NodeId>,
     add: Option<NodeId>,
     records: &mut Vec<MetadataRecord>,
 ) {
     assert!(remove.is_some() != add.is_some(), "a broker either comes or goes");
+    let image = view.image;
     let is_acceptable =
         |replica| Some(replica) != remove && (Some(replica) == add || image.is_active(replica));
     for (tp, partition) in image.partitions() {
@@ -41,7 +43,14 @@ pub fn leader_and_isr_updates(
             None => partition.isr,
         };
         let election = election(&image.topics[&tp.topic].config);
-        let builder = PartitionChangeBuilder { partition, target_isr, is_acceptable, election };
+        let builder = PartitionChangeBuilder {
+            partition,
+            target_isr,
+            is_acceptable,
+            election,
+            has_recovered: false,
+            shrink_keeps_epoch: view.variations.shrink_keeps_epoch,
+        };
         let record = |change| MetadataRecord::PartitionChange { tp, change };
         records.extend(builder.build().map(record));
     }
@@ -123,6 +132,8 @@ fn alter(
         target_isr: item.new_isr.iter().map(|(member, _)| *member).collect(),
         is_acceptable: |replica| view.image.is_active(replica),
         election: election(&topic.config),
+        has_recovered: true,
+        shrink_keeps_epoch: view.variations.shrink_keeps_epoch,
     }
     .build();
     let mut after = partition.clone();

@@ -155,7 +155,8 @@ impl QuorumController {
             self.heartbeats.remove_session(broker, epoch);
             let registration = self.images.latest.brokers.get(&broker);
             if registration.is_some_and(|r| r.epoch == epoch && !r.is_fenced) {
-                self.append(now, brokers::fence(&self.images.latest, broker), raft, fx);
+                let records = brokers::fence(self.view(now), broker);
+                self.append(now, records, raft, fx);
                 self.heartbeats.fence(broker);
             }
         }

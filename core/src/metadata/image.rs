@@ -69,7 +69,7 @@ pub struct PartitionRegistration {
     pub leader_epoch: LeaderEpoch,
     /// How often this record changed.
     pub partition_epoch: PartitionEpoch,
-    /// The last election was unclean and the leader has not changed its ISR since.
+    /// An unclean election happened and no leader has asked for another ISR since.
     pub is_recovering: bool,
 }
 
@@ -78,13 +78,12 @@ impl PartitionRegistration {
     pub fn apply(&mut self, change: PartitionChange) {
         if let Some(isr) = change.isr {
             self.isr = isr;
-            self.is_recovering = false;
         }
         if let Some(leader) = change.leader {
             self.leader = leader;
             self.leader_epoch = self.leader_epoch.next();
         }
-        self.is_recovering |= change.is_unclean;
+        self.is_recovering = change.is_unclean || (self.is_recovering && !change.has_recovered);
         self.partition_epoch = self.partition_epoch.next();
         assert!(
             self.leader.is_none_or(|leader| self.isr.contains(leader)),

@@ -82,6 +82,8 @@ pub struct PartitionChange {
     pub leader: Option<Option<NodeId>>,
     /// The leader was elected uncleanly (recovery state RECOVERING).
     pub is_unclean: bool,
+    /// The leader has recovered from an unclean election (recovery state RECOVERED).
+    pub has_recovered: bool,
 }
 
 /// Records appended together: atomic (C-2).
