@@ -21,6 +21,7 @@ pub mod lifecycle;
 mod producer_ids;
 mod publish;
 mod purgatory;
+mod read;
 mod replicas;
 mod serve;
 mod work;
@@ -275,6 +276,7 @@ impl Broker {
             Response::Fetch(response) => self.on_fetched(now, from, response, fx),
             Response::ListOffsets(response) => self.on_offsets(now, from, &response, fx),
             Response::Produce(_)
+            | Response::OffsetForLeaderEpoch(_)
             | Response::Metadata(_)
             | Response::InitProducerId(_)
             | Response::CreateTopics(_) => unreachable!("a broker asks no such thing"),

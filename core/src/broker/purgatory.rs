@@ -140,8 +140,9 @@ impl ParkedFetch {
             if partition.check_leader_epoch(fetch.current_leader_epoch, variations).is_err() {
                 return true;
             }
-            let log = partition.log();
-            if log.end() < fetch.fetch_offset {
+            // Nothing to wait for: the log was cut, or its watermark is behind what the reader saw.
+            let (log, bound) = (partition.log(), partition.read_bound(self.request.reader));
+            if bound < fetch.fetch_offset {
                 return true;
             }
             if let Some(last) = fetch.last_fetched_epoch
@@ -152,12 +153,12 @@ impl ParkedFetch {
             {
                 return true;
             }
-            let bound = partition.read_bound(self.request.reader);
             if fetch.fetch_offset < bound {
                 let enough = self.request.min_bytes.saturating_sub(bytes);
-                bytes += log.file().bytes_between(fetch.fetch_offset, bound, enough);
+                let there = log.file().bytes_between(fetch.fetch_offset, bound, enough);
+                bytes += there.min(fetch.max_bytes);
             }
         }
-        bytes >= self.request.min_bytes.max(1)
+        bytes >= self.request.min_bytes
     }
 }

@@ -1,5 +1,5 @@
-//! What a broker answers: `KafkaApis`, `ReplicaManager` (Produce, Fetch, ListOffsets, Metadata,
-//! InitProducerId).
+//! What a broker answers: `KafkaApis`, `ReplicaManager` (Produce, Fetch, ListOffsets,
+//! OffsetForLeaderEpoch, Metadata, InitProducerId).
 //!
 //! Each handler is one step. What Kafka's threads do later is queued as work: counting the follower
 //! whose fetch was read, completing what was parked (reference M-1).
@@ -10,15 +10,16 @@ use super::work::Lane;
 use super::{PendingFetch, Work};
 use crate::config::Acks;
 use crate::engine::{Effects, ReplyTo};
-use crate::epoch::Offset;
+use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::event::ReplicaEvent;
 use crate::id::TopicPartition;
 use crate::protocol::{
     FetchAnswer, FetchRequest, FetchResponse, ListOffsetsAnswer, ListOffsetsPartition,
     ListOffsetsRequest, ListOffsetsResponse, MetadataPartition, MetadataRequest, MetadataResponse,
-    MetadataTopic, OffsetSpec, ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse,
-    Reader, Request, Response,
+    MetadataTopic, OffsetForLeaderEpochAnswer, OffsetForLeaderEpochPartition,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, ProduceAnswer,
+    ProducePartition, ProduceRequest, ProduceResponse, Reader, Request, Response,
 };
 use crate::replica::{FollowerUpdate, Partition};
 use crate::time::Instant;
@@ -31,6 +32,10 @@ impl Broker {
             Request::Fetch(request) => self.on_fetch(now, to, request, fx),
             Request::ListOffsets(request) => {
                 let response = self.list_offsets(&request);
+                self.answer(now, to, response, fx);
+            }
+            Request::OffsetForLeaderEpoch(request) => {
+                let response = self.offsets_for_leader_epochs(&request);
                 self.answer(now, to, response, fx);
             }
             Request::Metadata(request) => {
@@ -113,15 +118,16 @@ impl Broker {
         fx: &mut Effects,
     ) -> ParkedEntry {
         let tp = item.tp;
-        let refused = |error| (ProduceAnswer { tp, error, base_offset: None }, None);
+        let answer =
+            |error, base_offset| ProduceAnswer { tp, error, base_offset, current_leader: None };
+        let refused = |error| (answer(error, None), None);
         let (partition, view) = self.replicas.get_with_view(tp, now);
         let (answer, awaits) = match partition {
             None => refused(self.replicas.why_not_hosted(tp)),
             Some(partition) => match partition.append_as_leader(&item.body, acks, view, fx) {
                 Err(error) => refused(error),
                 Ok((info, _)) => {
-                    let base_offset = Some(info.base_offset);
-                    let answer = ProduceAnswer { tp, error: ErrorCode::None, base_offset };
+                    let answer = answer(ErrorCode::None, Some(info.base_offset));
                     (answer, (acks == Acks::All).then_some(info.end_offset))
                 }
             },
@@ -181,7 +187,11 @@ impl Broker {
                 base_offset: entry.answer.base_offset,
             });
         }
-        let partitions: Vec<_> = produce.entries.iter().map(|entry| entry.answer).collect();
+        let answers = produce.entries.iter().map(|entry| ProduceAnswer {
+            current_leader: self.replicas.current_leader(entry.answer.tp, entry.answer.error),
+            ..entry.answer
+        });
+        let partitions: Vec<_> = answers.collect();
         if acks != Acks::None {
             self.answer(now, produce.to, ProduceResponse { partitions }, fx);
         } else if partitions.iter().any(|answer| answer.error != ErrorCode::None) {
@@ -196,7 +206,9 @@ impl Broker {
 
     // ---- Fetch ---------------------------------------------------------------------------------
 
-    fn on_fetch(&mut self, now: Instant, to: ReplyTo, request: FetchRequest, fx: &mut Effects) {
+    fn on_fetch(&mut self, now: Instant, to: ReplyTo, mut request: FetchRequest, fx: &mut Effects) {
+        // More than the answer may hold is not worth waiting for.
+        request.min_bytes = request.min_bytes.min(request.max_bytes);
         let (answers, updates) = self.read(now, &request);
         match request.reader {
             Reader::Replica(_) => {
@@ -213,23 +225,7 @@ impl Broker {
         now: Instant,
         request: &FetchRequest,
     ) -> (Vec<FetchAnswer>, Vec<FollowerUpdate>) {
-        let mut budget = request.max_bytes;
-        let mut answers = Vec::with_capacity(request.partitions.len());
-        let mut updates = Vec::new();
-        let view = self.replicas.view(now);
-        for fetch in &request.partitions {
-            let (answer, update) = match self.replicas.get(fetch.tp) {
-                Some(partition) => partition.read(fetch, request.reader, budget, view),
-                None => {
-                    let error = self.replicas.why_not_hosted(fetch.tp);
-                    (FetchAnswer::refused(fetch.tp, error), None)
-                }
-            };
-            budget = budget.saturating_sub(answer.bytes());
-            answers.push(answer);
-            updates.extend(update);
-        }
-        (answers, updates)
+        self.replicas.read(now, request)
     }
 
     /// The second step of a follower's fetch: counts it, may propose it for the ISR, then answers
@@ -273,7 +269,7 @@ impl Broker {
         let bytes: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
         let is_urgent = request.max_wait == crate::time::Duration::ZERO
             || answers.is_empty()
-            || bytes >= u64::from(request.min_bytes.max(1))
+            || bytes >= u64::from(request.min_bytes)
             || answers.iter().any(|a| a.error != ErrorCode::None || a.diverging.is_some());
         if is_urgent {
             self.answer(now, to, FetchResponse { partitions: answers }, fx);
@@ -351,6 +347,33 @@ impl Broker {
             }
             OffsetSpec::Latest => Ok(log.high_watermark()),
         }
+    }
+
+    fn offsets_for_leader_epochs(
+        &self,
+        request: &OffsetForLeaderEpochRequest,
+    ) -> OffsetForLeaderEpochResponse {
+        let answer = |question: &OffsetForLeaderEpochPartition| {
+            let found = self.end_of_epoch(question);
+            OffsetForLeaderEpochAnswer {
+                tp: question.tp,
+                error: found.err().unwrap_or(ErrorCode::None),
+                end: found.ok().flatten(),
+            }
+        };
+        OffsetForLeaderEpochResponse { partitions: request.partitions.iter().map(answer).collect() }
+    }
+
+    fn end_of_epoch(
+        &self,
+        question: &OffsetForLeaderEpochPartition,
+    ) -> Result<Option<(LeaderEpoch, Offset)>, ErrorCode> {
+        let tp = question.tp;
+        let partition = self.replicas.get(tp).ok_or_else(|| self.replicas.why_not_hosted(tp))?;
+        partition
+            .check_leader_epoch(Some(question.current_leader_epoch), self.replicas.variations())?;
+        let end = partition.log().end_offset_for(question.leader_epoch);
+        Ok(end.map(|end| (end.epoch, end.end_offset)))
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {

@@ -210,6 +210,7 @@ impl QuorumController {
             Request::Produce(_)
             | Request::Fetch(_)
             | Request::ListOffsets(_)
+            | Request::OffsetForLeaderEpoch(_)
             | Request::Metadata(_)
             | Request::InitProducerId(_)
             | Request::QuorumFetch(_) => unreachable!("not asked of a controller: {request:?}"),
@@ -343,6 +344,7 @@ fn refusal(request: &Request, error: ErrorCode) -> Response {
         Request::Produce(_)
         | Request::Fetch(_)
         | Request::ListOffsets(_)
+        | Request::OffsetForLeaderEpoch(_)
         | Request::Metadata(_)
         | Request::InitProducerId(_)
         | Request::QuorumFetch(_) => unreachable!("not asked of a controller: {request:?}"),

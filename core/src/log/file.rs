@@ -28,6 +28,15 @@ struct Entry {
     chain: u64,
 }
 
+/// What a read of a log gives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Slice {
+    /// The batches, whole.
+    pub batches: Vec<Batch>,
+    /// The bytes it takes in an answer: of the batches and of the part of one behind them.
+    pub bytes: u32,
+}
+
 /// The batches of one replica. Invariants:
 /// - base offsets and leader epochs never decrease along the log;
 /// - `flushed` ≤ `end`, and `end` is the end of the last batch (or 0);
@@ -132,22 +141,30 @@ impl LogFile {
             .map(|entry| &entry.batch)
     }
 
-    /// Whole batches from `from` on that start below `bound`, up to `max_bytes`; the first one even
-    /// if it is larger (KIP-74).
-    pub fn read(&self, from: Offset, bound: Offset, max_bytes: u32) -> Vec<Batch> {
-        let mut left = max_bytes;
-        let mut taken = Vec::new();
+    /// Whole batches from `from` on that start below `bound`, up to `max_bytes`; with `at_least_one`
+    /// the first one even if it is larger (KIP-74).
+    pub fn read(&self, from: Offset, bound: Offset, max_bytes: u32, at_least_one: bool) -> Slice {
+        let mut slice = Slice::default();
         if from >= bound {
-            return taken;
+            return slice;
         }
         for batch in self.batches_from(from) {
-            if batch.base_offset >= bound || (!taken.is_empty() && batch.body.size > left) {
+            if batch.base_offset >= bound {
                 break;
             }
-            left = left.saturating_sub(batch.body.size);
-            taken.push(batch.clone());
+            let after = slice.bytes.saturating_add(batch.body.size);
+            if after > max_bytes && !(at_least_one && slice.batches.is_empty()) {
+                // Kafka cuts the file at that byte, and the rest of a batch is sent for nothing; if
+                // that is all there is, it sends nothing.
+                if !slice.batches.is_empty() {
+                    slice.bytes = slice.bytes.max(max_bytes);
+                }
+                break;
+            }
+            slice.bytes = after;
+            slice.batches.push(batch.clone());
         }
-        taken
+        slice
     }
 
     /// Bytes of the batches in `from..bound`, counted until they are `enough`.
@@ -259,7 +276,7 @@ pub(super) mod tests {
             let expected: Vec<_> = model.iter()
                 .filter(|b| b.end_offset() > from && b.base_offset < bound && from < bound)
                 .cloned().collect();
-            prop_assert_eq!(log.read(from, bound, u32::MAX), expected);
+            prop_assert_eq!(log.read(from, bound, u32::MAX, true).batches, expected);
             let held = model.iter().find(|b| b.base_offset <= from && from < b.end_offset());
             prop_assert_eq!(log.batch_at(from), held);
         }
@@ -306,7 +323,14 @@ pub(super) mod tests {
         let mut log = LogFile::default();
         log.append(batch(0, 3, 0, 0));
         log.append(batch(3, 3, 0, 3));
-        assert_eq!(log.read(Offset(1), Offset(6), 1).len(), 1);
-        assert_eq!(log.read(Offset(3), Offset(6), u32::MAX).len(), 1);
+        let size = log.batch_at(Offset(0)).expect("it was written").body.size;
+        let read = |from, max_bytes, at_least_one| {
+            let slice = log.read(Offset(from), Offset(6), max_bytes, at_least_one);
+            (slice.batches.len(), slice.bytes)
+        };
+        assert_eq!(read(1, 1, true), (1, size));
+        assert_eq!(read(1, 1, false), (0, 0));
+        assert_eq!(read(1, size + 1, false), (1, size + 1), "a byte of the second is sent too");
+        assert_eq!(read(3, u32::MAX, true), (1, size));
     }
 }

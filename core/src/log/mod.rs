@@ -5,7 +5,7 @@ mod leader_epoch_cache;
 mod partition_log;
 mod producer_state;
 
-pub use file::LogFile;
+pub use file::{LogFile, Slice};
 pub use leader_epoch_cache::{EpochEnd, LeaderEpochCache};
 pub use partition_log::{AppendInfo, PartitionLog, ReplicaFiles};
 pub use producer_state::{ProducerStates, SequenceCheck};

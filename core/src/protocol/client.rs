@@ -44,6 +44,17 @@ pub struct ProduceAnswer {
     pub error: ErrorCode,
     /// Where it was appended (also for a recognised duplicate); `None` on failure.
     pub base_offset: Option<Offset>,
+    /// Who leads, if the broker that was asked does not and knows who does (KIP-951).
+    pub current_leader: Option<CurrentLeader>,
+}
+
+/// The leader as a broker that was asked in its place knows it (KIP-951).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CurrentLeader {
+    /// The leader.
+    pub leader: NodeId,
+    /// Its leader epoch.
+    pub epoch: LeaderEpoch,
 }
 
 /// Metadata: who leads what.
@@ -135,6 +146,43 @@ pub struct ListOffsetsAnswer {
     pub offset: Offset,
     /// The leader's epoch.
     pub leader_epoch: LeaderEpoch,
+}
+
+/// OffsetForLeaderEpoch: where a leader epoch ends in the leader's log (KIP-320).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetForLeaderEpochRequest {
+    /// The questions.
+    pub partitions: Vec<OffsetForLeaderEpochPartition>,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetForLeaderEpochPartition {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// The leader epoch the asker knows.
+    pub current_leader_epoch: LeaderEpoch,
+    /// The epoch whose end is asked for.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// The answer to OffsetForLeaderEpoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetForLeaderEpochResponse {
+    /// One answer per question, in order.
+    pub partitions: Vec<OffsetForLeaderEpochAnswer>,
+}
+
+/// One answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetForLeaderEpochAnswer {
+    /// The partition.
+    pub tp: TopicPartition,
+    /// Success or the reason why not.
+    pub error: ErrorCode,
+    /// The largest epoch of the leader's log not above the one asked for, and its end; `None` if
+    /// the log knows none.
+    pub end: Option<(LeaderEpoch, Offset)>,
 }
 
 /// InitProducerId without a transactional id: a fresh producer id, epoch 0 (P-80).

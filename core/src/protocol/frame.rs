@@ -2,7 +2,8 @@
 
 use super::client::{
     InitProducerIdRequest, InitProducerIdResponse, ListOffsetsRequest, ListOffsetsResponse,
-    MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
+    MetadataRequest, MetadataResponse, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    ProduceRequest, ProduceResponse,
 };
 use super::controller::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionRequest,
@@ -23,6 +24,8 @@ pub enum ApiKey {
     Fetch,
     /// Ask where a log starts or ends.
     ListOffsets,
+    /// Ask where a leader epoch ends.
+    OffsetForLeaderEpoch,
     /// Ask who leads.
     Metadata,
     /// Ask for a producer id.
@@ -45,6 +48,7 @@ impl ApiKey {
         Self::Produce,
         Self::Fetch,
         Self::ListOffsets,
+        Self::OffsetForLeaderEpoch,
         Self::Metadata,
         Self::InitProducerId,
         Self::AllocateProducerIds,
@@ -60,6 +64,7 @@ impl ApiKey {
             Self::Produce => "Produce",
             Self::Fetch => "Fetch",
             Self::ListOffsets => "ListOffsets",
+            Self::OffsetForLeaderEpoch => "OffsetForLeaderEpoch",
             Self::Metadata => "Metadata",
             Self::InitProducerId => "InitProducerId",
             Self::AllocateProducerIds => "AllocateProducerIds",
@@ -114,6 +119,7 @@ messages! {
     Produce(ProduceRequest, ProduceResponse) = Produce;
     Fetch(FetchRequest, FetchResponse) = Fetch;
     ListOffsets(ListOffsetsRequest, ListOffsetsResponse) = ListOffsets;
+    OffsetForLeaderEpoch(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse) = OffsetForLeaderEpoch;
     Metadata(MetadataRequest, MetadataResponse) = Metadata;
     InitProducerId(InitProducerIdRequest, InitProducerIdResponse) = InitProducerId;
     AllocateProducerIds(AllocateProducerIdsRequest, AllocateProducerIdsResponse) = AllocateProducerIds;

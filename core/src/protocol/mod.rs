@@ -11,9 +11,11 @@ mod frame;
 mod replica;
 
 pub use client::{
-    InitProducerIdRequest, InitProducerIdResponse, ListOffsetsAnswer, ListOffsetsPartition,
-    ListOffsetsRequest, ListOffsetsResponse, MetadataPartition, MetadataRequest, MetadataResponse,
-    MetadataTopic, OffsetSpec, ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse,
+    CurrentLeader, InitProducerIdRequest, InitProducerIdResponse, ListOffsetsAnswer,
+    ListOffsetsPartition, ListOffsetsRequest, ListOffsetsResponse, MetadataPartition,
+    MetadataRequest, MetadataResponse, MetadataTopic, OffsetForLeaderEpochAnswer,
+    OffsetForLeaderEpochPartition, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
+    OffsetSpec, ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse,
 };
 pub use controller::{
     AllocateProducerIdsRequest, AllocateProducerIdsResponse, AlterPartitionAnswer,

@@ -3,6 +3,7 @@
 //! ## Simplified
 //! Fetch sessions (KIP-227) only compress the request; each request here names all its partitions.
 
+use super::client::CurrentLeader;
 use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::id::{NodeId, TopicPartition};
@@ -77,6 +78,8 @@ pub struct FetchAnswer {
     pub high_watermark: Offset,
     /// The log start offset.
     pub log_start_offset: Offset,
+    /// Who leads, if the broker that was asked does not, or in another epoch, and knows (KIP-951).
+    pub current_leader: Option<CurrentLeader>,
     /// Where the reader's log left the leader's; then there are no records.
     pub diverging: Option<Divergence>,
     /// The batches, whole, from the one that holds the fetch offset on.
@@ -91,6 +94,7 @@ impl FetchAnswer {
             error,
             high_watermark: Offset::ZERO,
             log_start_offset: Offset::ZERO,
+            current_leader: None,
             diverging: None,
             batches: Vec::new(),
         }

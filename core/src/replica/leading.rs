@@ -7,15 +7,35 @@ use crate::engine::Effects;
 use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::event::ReplicaEvent;
-use crate::log::AppendInfo;
+use crate::log::{AppendInfo, Slice};
 use crate::protocol::{Divergence, FetchAnswer, FetchPartition, Reader, ReplicaReader};
-use crate::record::{Batch, BatchBody};
+use crate::record::BatchBody;
 use std::sync::Arc;
 
 /// What a read found.
 enum Found {
-    Batches(Vec<Batch>),
+    Slice(Slice),
     Divergence(Divergence),
+}
+
+/// How much may be read (KIP-74).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Bytes left of the whole answer.
+    pub bytes: u32,
+    /// The answer has no data yet: one batch is read, whatever its size.
+    pub at_least_one: bool,
+}
+
+/// What a leader read for one partition of a fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadResult {
+    /// The answer.
+    pub answer: FetchAnswer,
+    /// How the follower is to be counted, if it is one and its log does not diverge.
+    pub update: Option<FollowerUpdate>,
+    /// The bytes it takes in the answer.
+    pub bytes: u32,
 }
 
 impl Partition {
@@ -71,34 +91,35 @@ impl Partition {
         self.leadership().ok_or(ErrorCode::NotLeaderOrFollower)
     }
 
-    /// Reads for one partition of a fetch (R-15 to R-17, L-30), `budget` bytes at most. Also says
-    /// how the follower is to be counted, if it is one and its log does not diverge.
+    /// Reads for one partition of a fetch (R-15 to R-17, L-30).
     pub fn read(
         &self,
         fetch: &FetchPartition,
         reader: Reader,
-        budget: u32,
+        budget: Budget,
         view: View<'_>,
-    ) -> (FetchAnswer, Option<FollowerUpdate>) {
+    ) -> ReadResult {
         let mut answer = FetchAnswer {
             tp: self.tp,
             error: ErrorCode::None,
             high_watermark: self.log.high_watermark(),
             log_start_offset: self.log.start(),
+            current_leader: None,
             diverging: None,
             batches: Vec::new(),
         };
+        let mut bytes = 0;
         match self.try_read(fetch, reader, budget, view) {
-            Ok(Found::Batches(batches)) => answer.batches = batches,
+            Ok(Found::Slice(slice)) => (answer.batches, bytes) = (slice.batches, slice.bytes),
             Ok(Found::Divergence(diverging)) => {
                 answer.diverging = Some(diverging);
                 if view.variations.skip_state_on_divergence {
-                    return (answer, None);
+                    return ReadResult { answer, update: None, bytes };
                 }
             }
             Err(error) => {
                 answer.error = error;
-                return (answer, None);
+                return ReadResult { answer, update: None, bytes };
             }
         }
         let update = match reader {
@@ -109,14 +130,14 @@ impl Partition {
             }),
             Reader::Consumer => None,
         };
-        (answer, update)
+        ReadResult { answer, update, bytes }
     }
 
     fn try_read(
         &self,
         fetch: &FetchPartition,
         reader: Reader,
-        budget: u32,
+        budget: Budget,
         view: View<'_>,
     ) -> Result<Found, ErrorCode> {
         self.check_leader_epoch(fetch.current_leader_epoch, view.variations)?;
@@ -139,8 +160,9 @@ impl Partition {
             return Err(ErrorCode::OffsetOutOfRange);
         }
         let bound = self.read_bound(reader);
-        let max_bytes = fetch.max_bytes.min(budget);
-        Ok(Found::Batches(self.log.file().read(fetch.fetch_offset, bound, max_bytes)))
+        let max_bytes = fetch.max_bytes.min(budget.bytes);
+        let file = self.log.file();
+        Ok(Found::Slice(file.read(fetch.fetch_offset, bound, max_bytes, budget.at_least_one)))
     }
 
     /// How far a reader may see (L-30).

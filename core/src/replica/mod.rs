@@ -8,5 +8,6 @@ mod proposing;
 mod truncation;
 
 pub use isr::{FollowerProgress, PendingIsr};
+pub use leading::{Budget, ReadResult};
 pub use partition::{AlterOutcome, FollowerUpdate, Leadership, Partition, Role, View};
 pub use truncation::truncation_point;

@@ -148,6 +148,16 @@ impl Partition {
         &self.role
     }
 
+    /// Who leads, as far as it knows, and in which epoch.
+    pub fn leader(&self) -> Option<(NodeId, LeaderEpoch)> {
+        let leader = match &self.role {
+            Role::Leader(_) => Some(self.me),
+            Role::Follower(leader) => *leader,
+            Role::Idle => None,
+        };
+        Some((leader?, self.leader_epoch?))
+    }
+
     /// What it has as a leader.
     pub const fn leadership(&self) -> Option<&Leadership> {
         match &self.role {

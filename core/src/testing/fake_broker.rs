@@ -117,6 +117,7 @@ impl FakeBroker {
             Response::Produce(_)
             | Response::Fetch(_)
             | Response::ListOffsets(_)
+            | Response::OffsetForLeaderEpoch(_)
             | Response::Metadata(_)
             | Response::InitProducerId(_)
             | Response::AllocateProducerIds(_)

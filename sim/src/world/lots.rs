@@ -47,6 +47,7 @@ impl About {
                 ApiKey::Produce => const { Name::of("Produce") },
                 ApiKey::Fetch => const { Name::of("Fetch") },
                 ApiKey::ListOffsets => const { Name::of("ListOffsets") },
+                ApiKey::OffsetForLeaderEpoch => const { Name::of("OffsetForLeaderEpoch") },
                 ApiKey::Metadata => const { Name::of("Metadata") },
                 ApiKey::InitProducerId => const { Name::of("InitProducerId") },
                 ApiKey::AllocateProducerIds => const { Name::of("AllocateProducerIds") },

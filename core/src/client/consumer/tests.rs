@@ -112,6 +112,7 @@ impl Bench<ConsumerNode> {
             error,
             high_watermark: Offset(1_000),
             log_start_offset: Offset::ZERO,
+            current_leader: None,
             diverging: None,
             batches: batches.take().unwrap_or_default(),
         });
@@ -335,6 +336,7 @@ fn an_answer_for_another_position_is_dropped() {
         error,
         high_watermark: Offset(99),
         log_start_offset: Offset::ZERO,
+        current_leader: None,
         diverging: None,
         batches,
     };

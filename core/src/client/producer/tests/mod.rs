@@ -94,7 +94,7 @@ impl Bench<ProducerNode> {
         let partitions = self.produces()[0].partitions.iter().map(|p| {
             let error = error(p.tp.partition);
             let base_offset = (error == ErrorCode::None).then_some(Offset(5));
-            ProduceAnswer { tp: p.tp, error, base_offset }
+            ProduceAnswer { tp: p.tp, error, base_offset, current_leader: None }
         });
         let response = ProduceResponse { partitions: partitions.collect() };
         self.answer(is_produce, response);

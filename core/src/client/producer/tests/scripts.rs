@@ -62,7 +62,7 @@ fn reply_from(bench: &mut Bench<ProducerNode>, node: NodeId, error: ErrorCode) {
     let Some(Request::Produce(request)) = request else { return };
     let partitions = request.partitions.iter().map(|p| {
         let base_offset = (error == ErrorCode::None).then_some(Offset(1));
-        ProduceAnswer { tp: p.tp, error, base_offset }
+        ProduceAnswer { tp: p.tp, error, base_offset, current_leader: None }
     });
     let response = ProduceResponse { partitions: partitions.collect() };
     bench.answer(of_node, response);
@@ -179,7 +179,7 @@ fn serve(bench: &mut Bench<ProducerNode>, logs: &mut [ModelLog], which: u8, fate
             }
             Fate::ServedButTimedOut => ErrorCode::OutOfOrderSequenceNumber,
         };
-        ProduceAnswer { tp: partition.tp, error, base_offset: None }
+        ProduceAnswer { tp: partition.tp, error, base_offset: None, current_leader: None }
     };
     let partitions: Vec<ProduceAnswer> = request.partitions.iter().map(&mut answer).collect();
     match fate {
