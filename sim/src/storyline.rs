@@ -290,6 +290,9 @@ impl Teller<'_> {
             ClientEvent::SendRefused { id, error } => {
                 format!("cannot send {}: {error}", self.record(*id))
             }
+            ClientEvent::TruncationDetected { tp, position, .. } => {
+                format!("finds {} cut below {}", self.tp(*tp), position.0)
+            }
             ClientEvent::PositionReset { tp, to, from: Some(from) } => {
                 format!("moves on {} from {} to {}", self.tp(*tp), from.0, to.0)
             }

@@ -346,7 +346,9 @@ impl History {
                 self.in_hand.remove(&node);
                 self.processed.extend(reading(node, *tp, *offset, *id));
             }
-            ClientEvent::ProducerIdAssigned { .. } | ClientEvent::PositionReset { .. } => {}
+            ClientEvent::ProducerIdAssigned { .. }
+            | ClientEvent::TruncationDetected { .. }
+            | ClientEvent::PositionReset { .. } => {}
         }
     }
 

@@ -3,7 +3,8 @@
 //! Owns the cached answer to Metadata and the timing of refreshes. Follows `Metadata`,
 //! `ProducerMetadata` and `NetworkClient.DefaultMetadataUpdater`; rebootstrap is KIP-899 and
 //! KIP-1102 (P-10), the growing pause between answers that bring nothing new KIP-580 (P-13), the
-//! guard against stale answers KIP-320 (P-14).
+//! guard against stale answers KIP-320 (P-14), the leaders named by whoever was asked in their place
+//! KIP-951.
 //!
 //! ```text
 //!            refresh wanted or too old,          answer: cache, pause, forget the wish
@@ -13,8 +14,7 @@
 //!
 //! ## Simplified
 //! The topics are known from boot on, so partial updates, topic expiry (KIP-526) and auto-creation
-//! have no use. New leaders named inside Produce and Fetch answers (KIP-951) are not built. A topic
-//! id never returns with another meaning, so a recreated topic cannot be mistaken for the old one.
+//! have no use. A topic id never returns with another meaning, so a recreated topic cannot be mistaken for the old one.
 //! Rebootstrap happens only when no known broker can be asked, not also after 300 s without answer.
 //! Jitter is drawn once per pause instead of at each look at the clock.
 
@@ -25,7 +25,7 @@ use crate::epoch::LeaderEpoch;
 use crate::error_code::ErrorCode;
 use crate::id::{NodeId, TopicId, TopicPartition};
 use crate::net::Backoff;
-use crate::protocol::{MetadataPartition, MetadataRequest, MetadataResponse};
+use crate::protocol::{CurrentLeader, MetadataPartition, MetadataRequest, MetadataResponse};
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
@@ -263,6 +263,21 @@ impl Metadata {
         Some(Leadership { leader, epoch })
     }
 
+    /// A broker that was asked in the leader's place named the leader; says whether that is news
+    /// (`updatePartitionLeadership`). A refresh that is wanted stays so.
+    pub(super) fn learn_leader(&mut self, tp: TopicPartition, named: CurrentLeader) -> bool {
+        let CurrentLeader { leader, epoch } = named;
+        let Some(known) = self.partitions.get_mut(&tp).filter(|known| known.epoch < epoch) else {
+            return false;
+        };
+        *known = Leadership { leader: Some(leader), epoch };
+        self.last_seen.insert(tp, epoch);
+        if !self.brokers.contains(&leader) {
+            self.brokers.push(leader);
+        }
+        true
+    }
+
     /// Spaces refreshes: longer after each failure, and after each answer that brought nothing new.
     fn pause(&mut self, now: Instant) {
         let after = |failures: u32, draws: &mut Draws| {
@@ -379,6 +394,23 @@ mod tests {
         learn(&mut metadata, Instant::ZERO, &answer(&[1], Some(1), 2));
         metadata.request_update();
         assert!(metadata.due().as_micros() <= 120_000, "news resets the pause");
+    }
+
+    #[test]
+    fn a_leader_that_is_named_in_passing_counts_if_it_is_newer() {
+        let mut metadata = metadata(&[1]);
+        let named = |leader, epoch| CurrentLeader {
+            leader: NodeId::broker(leader),
+            epoch: LeaderEpoch(epoch),
+        };
+        assert!(!metadata.learn_leader(TP, named(2, 5)), "nothing is known of the partition");
+        learn(&mut metadata, Instant::ZERO, &answer(&[1], Some(1), 4));
+        assert!(!metadata.learn_leader(TP, named(2, 4)), "no news");
+        assert!(metadata.learn_leader(TP, named(2, 5)));
+        assert_eq!(metadata.leader(TP), Some(NodeId::broker(2)));
+        assert!(metadata.brokers().contains(&NodeId::broker(2)));
+        learn(&mut metadata, Instant::ZERO, &answer(&[1, 2], Some(1), 4));
+        assert_eq!(metadata.leader(TP), Some(NodeId::broker(2)), "an answer that lags behind");
     }
 
     #[test]

@@ -67,7 +67,18 @@ pub enum ClientEvent {
         /// The id.
         producer_id: ProducerId,
     },
-    /// A consumer's position was set by its reset policy, at first or after OFFSET_OUT_OF_RANGE.
+    /// A consumer noticed that its partition's log was cut below its position (KIP-320): records it
+    /// was handed are gone, and others may stand at their offsets.
+    TruncationDetected {
+        /// The partition.
+        tp: TopicPartition,
+        /// Its position, the offset after the last record it was handed.
+        position: Offset,
+        /// The first offset at which the log differs; `None` if the leader does not know.
+        diverges_at: Option<Offset>,
+    },
+    /// A consumer's position was set: by its reset policy, at first or after OFFSET_OUT_OF_RANGE, or
+    /// to where a truncated log differs.
     PositionReset {
         /// The partition.
         tp: TopicPartition,
@@ -76,8 +87,8 @@ pub enum ClientEvent {
         /// Where it was before; `None` at first.
         from: Option<Offset>,
     },
-    /// A poll threw, which ends the consumer's application: its position is unusable and
-    /// auto.offset.reset is `none`, or a batch is corrupt.
+    /// A poll threw, which ends the consumer's application: its position is unusable (out of range,
+    /// or its log was cut) and auto.offset.reset is `none`, or a batch is corrupt.
     PollFailed {
         /// The partition.
         tp: TopicPartition,
@@ -129,6 +140,9 @@ impl Hash for ClientEvent {
             }
             Self::SendRefused { id, error } => (id, error).hash(state),
             Self::ProducerIdAssigned { producer_id } => producer_id.hash(state),
+            Self::TruncationDetected { tp, position, diverges_at } => {
+                (tp, position, diverges_at).hash(state);
+            }
             Self::PositionReset { tp, to, from } => (tp, to, from).hash(state),
             Self::PollFailed { tp, error } => (tp, error).hash(state),
             Self::Delivered { tp, offset, id }

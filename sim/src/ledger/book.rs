@@ -410,6 +410,7 @@ impl Ledger {
             }
             ClientEvent::Delivered { id: None, .. }
             | ClientEvent::PositionReset { from: Some(_), .. }
+            | ClientEvent::TruncationDetected { .. }
             | ClientEvent::BatchRetried { .. }
             | ClientEvent::ProducerIdAssigned { .. }
             | ClientEvent::PollFailed { .. } => {}

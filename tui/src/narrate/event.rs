@@ -61,6 +61,7 @@ pub const fn kind(what: &Happening) -> &'static str {
             ClientEvent::BatchFailed { .. } => "client.failed",
             ClientEvent::SendRefused { .. } => "client.refused",
             ClientEvent::ProducerIdAssigned { .. } => "client.producer_id",
+            ClientEvent::TruncationDetected { .. } => "client.truncation_detected",
             ClientEvent::PositionReset { .. } => "client.position_reset",
             ClientEvent::PollFailed { .. } => "client.poll_failed",
             ClientEvent::Delivered { .. } => "client.delivered",
@@ -191,6 +192,13 @@ fn client_en(to: Narrator<'_>, event: &ClientEvent) -> String {
         ClientEvent::SendRefused { id, error } => format!("refuses {}: {error}", to.record(*id)),
         ClientEvent::ProducerIdAssigned { producer_id } => {
             format!("has producer id {}", producer_id.0)
+        }
+        ClientEvent::TruncationDetected { tp, position, diverges_at } => {
+            let at = diverges_at.map_or(String::new(), |at| format!(": it differs from {at} on"));
+            format!(
+                "finds that the log of {} was cut below its position {position}{at}",
+                to.tp(*tp)
+            )
         }
         ClientEvent::PositionReset { tp, to: at, .. } => {
             format!("starts reading {} at offset {at}", to.tp(*tp))
@@ -349,6 +357,10 @@ fn client_ko(to: Narrator<'_>, event: &ClientEvent) -> String {
             format!("{} 거절한다: {error}", object(&to.record(*id)))
         }
         ClientEvent::ProducerIdAssigned { producer_id } => format!("프로듀서 ID {}", producer_id.0),
+        ClientEvent::TruncationDetected { tp, position, diverges_at } => {
+            let at = diverges_at.map_or(String::new(), |at| format!(", 오프셋 {at}부터 다르다"));
+            format!("{} 로그가 읽던 위치 {position}보다 앞에서 잘린 것을 알게 된다{at}", to.tp(*tp))
+        }
         ClientEvent::PositionReset { tp, to: at, .. } => {
             format!("{} 오프셋 {at}부터 읽는다", object(&to.tp(*tp)))
         }

@@ -1,15 +1,15 @@
 //! The consumer process: finds its positions, fetches, and lets its application poll.
-//! Follows `KafkaConsumer`, `Fetcher`/`AbstractFetch` and `OffsetFetcher`.
+//! Follows `KafkaConsumer` and `Fetcher`/`AbstractFetch`; how it finds positions is in `positions`.
 //!
 //! From boot on it finds its positions (the warm-up); polls begin at `start`.
 //!
 //! ## Simplified
 //! Manual assignment only, no commits. Reads from leaders only (no KIP-392) and without fetch
-//! sessions (KIP-227). Truncation detection (KIP-320) is left out, see `subscription`.
+//! sessions (KIP-227).
 
 use super::application::Application;
 use super::fetcher::{Delivery, FetchBuffer, Refused};
-use super::subscription::{FetchState, Subscription};
+use super::subscription::{FetchState, Position, Subscription};
 use crate::chance::{Chance, DrawsAbout};
 use crate::client::metadata::Metadata;
 use crate::client::network::{Disconnect, Network, NetworkConfig};
@@ -20,10 +20,7 @@ use crate::error_code::ErrorCode;
 use crate::event::ClientEvent;
 use crate::id::{Incarnation, NodeId, TopicId, TopicPartition};
 use crate::net::Backoff;
-use crate::protocol::{
-    Body, FetchPartition, FetchRequest, FetchResponse, Frame, ListOffsetsAnswer,
-    ListOffsetsPartition, ListOffsetsRequest, OffsetSpec, Reader, Response,
-};
+use crate::protocol::{Body, FetchPartition, FetchRequest, FetchResponse, Frame, Reader, Response};
 use crate::time::{Clock, Duration, Instant};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -49,31 +46,35 @@ pub struct ConsumerSpec {
 
 /// What a request in flight was about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Asked {
+pub(super) enum Asked {
     Metadata,
     ListOffsets(Vec<TopicPartition>),
-    /// With the offset asked for, in the order of the request.
-    Fetch(Vec<(TopicPartition, Offset)>),
+    /// With the position that is validated.
+    OffsetForLeaderEpoch(Vec<(TopicPartition, Position)>),
+    /// With the positions asked for, in the order of the request.
+    Fetch(Vec<(TopicPartition, Position)>),
 }
 
 /// A consumer and its application.
 #[derive(Clone, Debug)]
 pub struct ConsumerNode {
-    config: Arc<ConsumerConfig>,
+    pub(super) config: Arc<ConsumerConfig>,
     process: Duration,
     start: Instant,
-    network: Network<Asked>,
-    metadata: Metadata,
-    subscription: Subscription,
+    pub(super) network: Network<Asked>,
+    pub(super) metadata: Metadata,
+    pub(super) subscription: Subscription,
     buffer: FetchBuffer,
     application: Application,
+    /// The next `poll` throws because the log of this partition was cut.
+    pub(super) truncated: Option<TopicPartition>,
     wake: Instant,
 }
 
 impl ConsumerNode {
     /// The next offset it will hand out, once it is known.
     pub fn position(&self, tp: TopicPartition) -> Option<Offset> {
-        self.subscription.get(tp)?.position
+        Some(self.subscription.get(tp)?.position?.offset)
     }
 
     /// Who leads a partition, as far as this client knows, and in which epoch.
@@ -103,7 +104,10 @@ impl ConsumerNode {
 
     /// What it is still busy with; `None` if nothing is pending. A fetch that waits is not.
     pub fn pending(&self) -> Option<&'static str> {
-        let is_waiting = |state| matches!(state, FetchState::AwaitReset | FetchState::AwaitUpdate);
+        let is_waiting = |state| match state {
+            FetchState::AwaitReset | FetchState::AwaitValidation | FetchState::AwaitUpdate => true,
+            FetchState::Fetching | FetchState::Failed => false,
+        };
         if self.has_failed() {
             None
         } else if self.has_in_hand() {
@@ -120,10 +124,12 @@ impl ConsumerNode {
     /// The end of every input: whatever can be asked now.
     fn settle(&mut self, now: Instant, fx: &mut Effects) {
         if self.application == Application::Polling {
-            self.subscription.on_metadata(self.metadata.version());
+            let (version, metadata) = (self.metadata.version(), &self.metadata);
+            self.subscription.on_metadata(version, |tp| metadata.leadership(tp));
             self.handle_errors(now, fx);
         }
         if self.application == Application::Polling {
+            self.validate_positions(now, fx);
             self.reset_positions(now, fx);
             self.send_fetches(now, fx);
         }
@@ -131,7 +137,7 @@ impl ConsumerNode {
         self.wake = self.next_wake(now);
     }
 
-    fn has_started(&self, now: Instant) -> bool {
+    pub(super) fn has_started(&self, now: Instant) -> bool {
         self.start <= now
     }
 
@@ -139,6 +145,9 @@ impl ConsumerNode {
     fn handle_errors(&mut self, now: Instant, fx: &mut Effects) {
         if !self.has_started(now) {
             return;
+        }
+        if let Some(tp) = self.truncated.take() {
+            self.fail(tp, ErrorCode::OffsetOutOfRange, fx);
         }
         while self.application == Application::Polling
             && let Some(refused) = self.buffer.next_error(&self.subscription)
@@ -150,7 +159,7 @@ impl ConsumerNode {
     /// What a refused fetch means (C-36).
     #[expect(clippy::wildcard_enum_match_arm, reason = "every other code leaves poll")]
     fn on_fetch_error(&mut self, refused: Refused, fx: &mut Effects) {
-        let Refused { tp, offset, error } = refused;
+        let Refused { tp, offset, leader, error } = refused;
         self.subscription.move_to_end(tp);
         match error {
             ErrorCode::NotLeaderOrFollower
@@ -160,7 +169,7 @@ impl ConsumerNode {
             | ErrorCode::UnknownTopicOrPartition
             | ErrorCode::UnknownTopicId => {
                 self.metadata.request_update();
-                self.subscription.await_update(tp, self.metadata.version());
+                self.subscription.await_update(tp, leader, self.metadata.version());
             }
             // The broker has not heard of the epoch yet: it soon will.
             ErrorCode::UnknownLeaderEpoch => {}
@@ -179,54 +188,11 @@ impl ConsumerNode {
     }
 
     /// `poll` throws; the application does not catch it.
-    fn fail(&mut self, tp: TopicPartition, error: ErrorCode, fx: &mut Effects) {
+    pub(super) fn fail(&mut self, tp: TopicPartition, error: ErrorCode, fx: &mut Effects) {
         assert!(self.application == Application::Polling, "only poll throws");
         self.subscription.fail(tp);
         self.application = Application::Failed;
         fx.note(ClientEvent::PollFailed { tp, error });
-    }
-
-    /// Asks the leaders where partitions without a position start (C-41).
-    fn reset_positions(&mut self, now: Instant, fx: &mut Effects) {
-        let waiting = self.subscription.iter().filter(|a| a.state == FetchState::AwaitReset);
-        let due: Vec<TopicPartition> =
-            waiting.filter(|a| a.reset_not_before <= now).map(|a| a.tp).collect();
-        let spec = match self.config.auto_offset_reset {
-            OffsetReset::Earliest => OffsetSpec::Earliest,
-            OffsetReset::Latest => OffsetSpec::Latest,
-            OffsetReset::None => {
-                // Nothing committed and nothing to fall back on (NoOffsetForPartitionException).
-                if let Some(tp) = due.first().filter(|_| self.has_started(now)) {
-                    self.fail(*tp, ErrorCode::OffsetOutOfRange, fx);
-                }
-                return;
-            }
-        };
-        let mut requests: BTreeMap<NodeId, Vec<ListOffsetsPartition>> = BTreeMap::new();
-        for tp in due {
-            let Some((leader, epoch)) = self.leader(tp) else { continue };
-            if self.network.ready(now, leader, fx) {
-                let current_leader_epoch = Some(epoch);
-                let question = ListOffsetsPartition { tp, current_leader_epoch, spec };
-                requests.entry(leader).or_default().push(question);
-                self.subscription.hold_reset(tp, now + self.config.request_timeout);
-            }
-        }
-        for (node, partitions) in requests {
-            let asked = Asked::ListOffsets(partitions.iter().map(|question| question.tp).collect());
-            let request = ListOffsetsRequest { replica: None, partitions };
-            self.network.send(now, node, request, asked, fx);
-        }
-    }
-
-    /// The leader to ask; without one, newer metadata is wanted.
-    fn leader(&mut self, tp: TopicPartition) -> Option<(NodeId, LeaderEpoch)> {
-        let known = self.metadata.leadership(tp);
-        let leader = known.and_then(|known| Some((known.leader?, known.epoch)));
-        if leader.is_none() {
-            self.metadata.request_update();
-        }
-        leader
     }
 
     /// One fetch to each leader that has none in flight and nothing in the buffer (C-30,
@@ -235,31 +201,36 @@ impl ConsumerNode {
         if !self.has_started(now) || self.application == Application::Failed {
             return;
         }
-        let buffered: BTreeSet<NodeId> =
-            self.buffer.partitions().filter_map(|tp| self.metadata.leader(tp)).collect();
+        let source = |tp| Some(self.subscription.get(tp)?.position?.source()?.0);
+        let buffered: BTreeSet<NodeId> = self.buffer.partitions().filter_map(source).collect();
         let fetching = self.subscription.iter().filter(|a| a.state == FetchState::Fetching);
-        let fetchable: Vec<(TopicPartition, Offset)> =
+        let fetchable: Vec<(TopicPartition, Position)> =
             fetching.map(|a| (a.tp, a.position.expect("what is fetching has one"))).collect();
-        let mut requests: BTreeMap<NodeId, Vec<FetchPartition>> = BTreeMap::new();
-        for (tp, fetch_offset) in fetchable {
-            let Some((leader, epoch)) = self.leader(tp) else { continue };
+        let mut requests: BTreeMap<NodeId, Vec<_>> = BTreeMap::new();
+        for (tp, position) in fetchable {
+            let Some((leader, epoch)) = position.source() else {
+                self.metadata.request_update();
+                continue;
+            };
             let is_fetch = |asked: &Asked| matches!(asked, Asked::Fetch(_));
             if buffered.contains(&leader) || self.network.in_flight(leader).any(is_fetch) {
                 continue;
             }
             if self.network.ready(now, leader, fx) {
-                requests.entry(leader).or_default().push(FetchPartition {
+                let partition = FetchPartition {
                     tp,
                     current_leader_epoch: Some(epoch),
-                    fetch_offset,
+                    fetch_offset: position.offset,
                     last_fetched_epoch: None,
                     log_start_offset: Offset::ZERO,
                     max_bytes: self.config.max_partition_fetch_bytes,
-                });
+                };
+                requests.entry(leader).or_default().push((position, partition));
             }
         }
-        for (node, partitions) in requests {
-            let asked = partitions.iter().map(|p| (p.tp, p.fetch_offset)).collect();
+        for (node, wanted) in requests {
+            let asked = wanted.iter().map(|(position, p)| (p.tp, *position)).collect();
+            let partitions = wanted.into_iter().map(|(_, partition)| partition).collect();
             let request = FetchRequest {
                 reader: Reader::Consumer,
                 max_wait: self.config.fetch_max_wait,
@@ -283,29 +254,25 @@ impl ConsumerNode {
                     self.on_offset(now, answer, fx);
                 }
             }
+            (Asked::OffsetForLeaderEpoch(asked), Response::OffsetForLeaderEpoch(response)) => {
+                self.on_epoch_ends(now, &asked, &response, fx);
+            }
             (Asked::Fetch(asked), Response::Fetch(response)) => self.on_fetched(&asked, response),
             (asked, response) => unreachable!("{asked:?} was answered with {response:?}"),
         }
     }
 
-    /// Where a partition starts, or why that cannot be said yet (C-44): every error is asked again.
-    fn on_offset(&mut self, now: Instant, answer: &ListOffsetsAnswer, fx: &mut Effects) {
-        if answer.error == ErrorCode::None {
-            let from = self.position(answer.tp);
-            if self.subscription.reset(answer.tp, answer.offset) {
-                fx.note(ClientEvent::PositionReset { tp: answer.tp, to: answer.offset, from });
-            }
-        } else {
-            self.subscription.hold_reset(answer.tp, now + self.config.retry_backoff);
-            self.metadata.request_update();
-        }
-    }
-
-    fn on_fetched(&mut self, asked: &[(TopicPartition, Offset)], response: FetchResponse) {
+    fn on_fetched(&mut self, asked: &[(TopicPartition, Position)], response: FetchResponse) {
         assert!(asked.len() == response.partitions.len(), "one answer per partition");
-        for ((tp, offset), answer) in asked.iter().zip(response.partitions) {
+        for ((tp, position), answer) in asked.iter().zip(response.partitions) {
             assert!(*tp == answer.tp, "answers come in the order of the request");
-            self.buffer.add(*offset, answer);
+            if let Some(named) = answer.current_leader
+                && self.metadata.learn_leader(*tp, named)
+                && let Some(leadership) = self.metadata.leadership(*tp)
+            {
+                self.subscription.follow(*tp, leadership);
+            }
+            self.buffer.add(*position, answer);
         }
     }
 
@@ -314,11 +281,9 @@ impl ConsumerNode {
         for asked in lost.tags {
             match asked {
                 Asked::Metadata => self.metadata.on_failure(now),
-                Asked::ListOffsets(partitions) => {
-                    let again = now + self.config.retry_backoff;
-                    for tp in partitions {
-                        self.subscription.hold_reset(tp, again);
-                    }
+                Asked::ListOffsets(partitions) => self.ask_later(now, partitions.into_iter()),
+                Asked::OffsetForLeaderEpoch(asked) => {
+                    self.ask_later(now, asked.into_iter().map(|(tp, _)| tp));
                 }
                 Asked::Fetch(_) => {} // The next poll fetches again.
             }
@@ -393,16 +358,23 @@ impl ConsumerNode {
     /// When a request that could not be sent may be tried again.
     fn wake_for_requests(&self, now: Instant) -> Instant {
         let wakes = self.subscription.iter().filter_map(|assigned| {
-            let is_due = match assigned.state {
-                FetchState::AwaitReset if assigned.reset_not_before > now => {
-                    return Some(assigned.reset_not_before);
+            let source = || Some(assigned.position?.source()?.0);
+            let node = match assigned.state {
+                FetchState::AwaitReset | FetchState::AwaitValidation
+                    if assigned.ask_not_before > now =>
+                {
+                    return Some(assigned.ask_not_before);
                 }
-                FetchState::AwaitReset => self.config.auto_offset_reset != OffsetReset::None,
-                FetchState::Fetching => self.has_started(now),
-                FetchState::AwaitUpdate | FetchState::Failed => false,
+                FetchState::AwaitReset if self.config.auto_offset_reset == OffsetReset::None => {
+                    None
+                }
+                FetchState::AwaitReset => self.metadata.leader(assigned.tp),
+                FetchState::Fetching | FetchState::AwaitValidation => {
+                    source().filter(|_| self.has_started(now))
+                }
+                FetchState::AwaitUpdate | FetchState::Failed => None,
             };
-            let leader = self.metadata.leader(assigned.tp).filter(|_| is_due)?;
-            Some(self.network.retry_at(leader))
+            Some(self.network.retry_at(node?))
         });
         wakes.min().unwrap_or(Instant::NEVER)
     }
@@ -447,6 +419,7 @@ impl Process for ConsumerNode {
             subscription: Subscription::new(&spec.assign),
             buffer: FetchBuffer::default(),
             application: Application::Polling,
+            truncated: None,
             wake: Instant::NEVER,
             config,
         };

@@ -7,8 +7,9 @@
 //! ## Simplified
 //! `read_committed` is not built: control batches are skipped, transactional ones are not filtered.
 
-use super::subscription::Subscription;
-use crate::epoch::Offset;
+use super::subscription::{Position, Subscription};
+use crate::client::metadata::Leadership;
+use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::id::{RecordId, TopicPartition};
 use crate::protocol::FetchAnswer;
@@ -29,6 +30,10 @@ struct CompletedFetch {
     tp: TopicPartition,
     /// The next offset in it; at first the one that was asked for.
     next: Offset,
+    /// Who was asked.
+    leader: Option<Leadership>,
+    /// The leader epoch of the last batch that was begun.
+    epoch: LeaderEpoch,
     error: ErrorCode,
     batches: VecDeque<Batch>,
 }
@@ -38,6 +43,7 @@ impl CompletedFetch {
     fn take(&mut self, limit: usize, into: &mut Vec<Delivery>) {
         let before = into.len();
         while let Some(batch) = self.batches.front() {
+            self.epoch = batch.leader_epoch;
             if let BatchKind::Data | BatchKind::Transactional = batch.body.kind {
                 for record in &batch.body.records {
                     let offset = batch.base_offset.plus(u64::from(record.offset_delta));
@@ -63,6 +69,8 @@ pub(super) struct Refused {
     pub(super) tp: TopicPartition,
     /// The offset that was asked for.
     pub(super) offset: Offset,
+    /// Who was asked.
+    pub(super) leader: Option<Leadership>,
     pub(super) error: ErrorCode,
 }
 
@@ -73,9 +81,9 @@ pub(super) struct FetchBuffer {
 }
 
 impl FetchBuffer {
-    /// Keeps what one partition gave when asked from `offset` on. Nothing is not kept: a broker would
+    /// Keeps what one partition gave when it was asked for `from`. Nothing is not kept: a broker would
     /// not even mention the partition (KIP-227).
-    pub(super) fn add(&mut self, offset: Offset, answer: FetchAnswer) {
+    pub(super) fn add(&mut self, from: Position, answer: FetchAnswer) {
         assert!(
             answer.error == ErrorCode::None || answer.batches.is_empty(),
             "an error carries no records"
@@ -85,7 +93,9 @@ impl FetchBuffer {
         }
         self.fetches.push_back(CompletedFetch {
             tp: answer.tp,
-            next: offset,
+            next: from.offset,
+            leader: from.leader,
+            epoch: LeaderEpoch::ZERO,
             error: answer.error,
             batches: answer.batches.into(),
         });
@@ -110,10 +120,13 @@ impl FetchBuffer {
             if is_current && front.error == ErrorCode::None && !front.batches.is_empty() {
                 return None;
             }
-            let (tp, offset, error) = (front.tp, front.next, front.error);
-            self.fetches.pop_front();
+            let Some(CompletedFetch { tp, next: offset, leader, error, .. }) =
+                self.fetches.pop_front()
+            else {
+                unreachable!("it was looked at")
+            };
             if error != ErrorCode::None && position.is_some() {
-                return Some(Refused { tp, offset, error });
+                return Some(Refused { tp, offset, leader, error });
             }
         }
         None
@@ -135,7 +148,7 @@ impl FetchBuffer {
             let tp = front.tp;
             if subscription.valid_position(tp) == Some(front.next) {
                 front.take(limit - records.len(), &mut records);
-                subscription.advance(tp, front.next);
+                subscription.advance(tp, front.next, front.epoch);
                 if !front.batches.is_empty() {
                     break;
                 }

@@ -8,6 +8,7 @@ mod application;
 #[expect(clippy::module_inception, reason = "the file is named after Kafka's class, as all are")]
 mod consumer;
 mod fetcher;
+mod positions;
 mod subscription;
 #[cfg(test)]
 mod tests;

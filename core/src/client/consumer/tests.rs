@@ -1,7 +1,7 @@
 //! The consumer against a scripted cluster: one test per rule.
 
 use super::fetcher::{Delivery, FetchBuffer};
-use super::subscription::Subscription;
+use super::subscription::{Position, Subscription};
 use super::{ConsumerNode, ConsumerSpec, FetchState};
 use crate::chance::Chance;
 use crate::client::testing::{Bench, Pending, ms, tp};
@@ -12,8 +12,9 @@ use crate::error_code::ErrorCode;
 use crate::event::ClientEvent;
 use crate::id::{NodeId, RecordId};
 use crate::protocol::{
-    FetchAnswer, FetchRequest, FetchResponse, ListOffsetsAnswer, ListOffsetsRequest,
-    ListOffsetsResponse, OffsetSpec, Request,
+    CurrentLeader, FetchAnswer, FetchRequest, FetchResponse, ListOffsetsAnswer, ListOffsetsRequest,
+    ListOffsetsResponse, OffsetForLeaderEpochAnswer, OffsetForLeaderEpochPartition,
+    OffsetForLeaderEpochResponse, OffsetSpec, Request,
 };
 use crate::record::{Batch, BatchBody, BatchKind, Record};
 use crate::time::{Duration, Instant, Timestamp};
@@ -101,6 +102,32 @@ impl Bench<ConsumerNode> {
             Some((pending.to, asked.clone()))
         });
         fetches.collect()
+    }
+
+    /// The oldest question about the end of an epoch: to whom, in which epoch of the leader, and of which.
+    fn epoch_question(&self) -> Option<(NodeId, u32, u32)> {
+        self.pending.iter().find_map(|pending| {
+            let Request::OffsetForLeaderEpoch(asked) = &pending.request else { return None };
+            let OffsetForLeaderEpochPartition { current_leader_epoch, leader_epoch, .. } =
+                asked.partitions[0];
+            Some((pending.to, current_leader_epoch.0, leader_epoch.0))
+        })
+    }
+
+    fn tell_epoch_end(&mut self, error: ErrorCode, end: Option<(u32, u64)>) {
+        let end = end.map(|(epoch, offset)| (LeaderEpoch(epoch), Offset(offset)));
+        let answer = OffsetForLeaderEpochAnswer { tp: tp(0), error, end };
+        let response = OffsetForLeaderEpochResponse { partitions: vec![answer] };
+        self.answer(|p| matches!(p.request, Request::OffsetForLeaderEpoch(_)), response);
+    }
+
+    /// Reads offsets 10 to 14 from b1 in epoch 0, then learns that b2 leads in epoch 1.
+    fn change_leader(&mut self) {
+        self.give(ErrorCode::None, vec![batch(10, 5)]);
+        self.run_for(ms(1));
+        self.leaders[0] = (Some(2), 1);
+        self.give(ErrorCode::NotLeaderOrFollower, vec![]);
+        self.run_for(ms(300));
     }
 
     /// Answers the oldest Fetch: its first partition gives `batches`, the others nothing.
@@ -285,6 +312,87 @@ fn a_lost_leader_is_looked_up_before_the_next_fetch() {
 }
 
 #[test]
+fn a_position_is_compared_with_the_log_of_a_new_leader() {
+    let mut bench = polling(&[1], |_| {});
+    bench.change_leader();
+    assert_eq!(bench.process.fetch_state(tp(0)), Some(FetchState::AwaitValidation));
+    assert!(bench.fetches().is_empty() && bench.process.pending().is_some());
+    assert_eq!(bench.epoch_question(), Some((NodeId::broker(2), 1, 0)));
+    // The leader lags behind its own metadata: it is asked again after a pause.
+    bench.tell_epoch_end(ErrorCode::UnknownLeaderEpoch, None);
+    assert_eq!(bench.epoch_question(), None);
+    bench.run_for(ms(150));
+    bench.tell_epoch_end(ErrorCode::None, Some((0, 15)));
+    let (leader, fetch) = bench.fetches().remove(0);
+    assert_eq!((leader, fetch.partitions[0].fetch_offset), (NodeId::broker(2), Offset(15)));
+    assert_eq!(fetch.partitions[0].current_leader_epoch, Some(LeaderEpoch(1)));
+}
+
+#[test]
+fn a_truncated_log_takes_the_position_back_to_where_it_differs() {
+    for policy in [OffsetReset::Earliest, OffsetReset::Latest] {
+        let mut bench = polling(&[1], |spec| spec.config.auto_offset_reset = policy);
+        bench.change_leader();
+        bench.tell_epoch_end(ErrorCode::None, Some((0, 12)));
+        assert_eq!(bench.fetches()[0].1.partitions[0].fetch_offset, Offset(12));
+        let (position, diverges_at) = (Offset(15), Some(Offset(12)));
+        let truncated = ClientEvent::TruncationDetected { tp: tp(0), position, diverges_at };
+        let (to, from) = (Offset(12), Some(position));
+        let moved = ClientEvent::PositionReset { tp: tp(0), to, from };
+        assert_eq!(bench.notes[bench.notes.len() - 2..], [truncated, moved]);
+        // What was moved has the epoch of the leader's answer, and is validated again.
+        bench.leaders[0] = (Some(1), 2);
+        bench.give(ErrorCode::NotLeaderOrFollower, vec![]);
+        bench.run_for(ms(300));
+        assert_eq!(bench.epoch_question(), Some((B1, 2, 0)));
+    }
+}
+
+#[test]
+fn a_leader_that_does_not_know_the_epoch_leads_to_a_reset() {
+    let mut bench = polling(&[1], |_| {});
+    bench.change_leader();
+    bench.tell_epoch_end(ErrorCode::None, None);
+    bench.tell_offset(ErrorCode::None, 3);
+    assert_eq!(bench.process.position(tp(0)), Some(Offset(3)));
+}
+
+#[test]
+fn without_a_reset_policy_a_truncated_log_ends_the_application() {
+    let mut bench = polling(&[1], |_| {});
+    bench.process.config = ConsumerConfig {
+        auto_offset_reset: OffsetReset::None,
+        ..bench.process.config.as_ref().clone()
+    }
+    .into();
+    bench.change_leader();
+    bench.tell_epoch_end(ErrorCode::None, Some((0, 12)));
+    assert!(bench.process.has_failed());
+    assert_eq!(bench.process.position(tp(0)), Some(Offset(15)), "it stays where it is");
+}
+
+#[test]
+fn a_position_from_the_reset_policy_is_not_compared() {
+    let mut bench = polling(&[1], |_| {});
+    bench.leaders[0] = (Some(2), 1);
+    bench.give(ErrorCode::NotLeaderOrFollower, vec![]);
+    bench.run_for(ms(300));
+    assert_eq!(bench.epoch_question(), None);
+    assert_eq!(bench.fetches()[0].0, NodeId::broker(2));
+}
+
+#[test]
+fn a_leader_named_by_a_broker_that_was_asked_in_its_place_is_asked_at_once() {
+    let mut bench = polling(&[1], |_| {});
+    bench.is_mute = true;
+    let named = CurrentLeader { leader: NodeId::broker(2), epoch: LeaderEpoch(1) };
+    let refused = FetchAnswer::refused(tp(0), ErrorCode::NotLeaderOrFollower);
+    let answer = FetchAnswer { current_leader: Some(named), ..refused };
+    bench.answer(is_fetch, FetchResponse { partitions: vec![answer] });
+    assert_eq!(bench.fetches()[0].0, NodeId::broker(2));
+}
+
+#[test]
 fn out_of_range_is_reset_by_policy_or_ends_the_application() {
     let mut bench = polling(&[1], |_| {});
     bench.give(ErrorCode::OffsetOutOfRange, vec![]);
@@ -340,18 +448,19 @@ fn an_answer_for_another_position_is_dropped() {
         diverging: None,
         batches,
     };
+    let at = |offset| Position { offset: Offset(offset), epoch: None, leader: None };
     // The position was reset to 20 while a fetch from 10 was on its way.
-    assert!(subscription.reset(tp(0), Offset(20)));
-    buffer.add(Offset(10), answer(ErrorCode::None, vec![batch(10, 5)]));
-    buffer.add(Offset(20), answer(ErrorCode::None, vec![batch(18, 4)]));
-    buffer.add(Offset(20), answer(ErrorCode::None, vec![batch(20, 2)]));
+    assert!(subscription.reset(tp(0), Offset(20), None));
+    buffer.add(at(10), answer(ErrorCode::None, vec![batch(10, 5)]));
+    buffer.add(at(20), answer(ErrorCode::None, vec![batch(18, 4)]));
+    buffer.add(at(20), answer(ErrorCode::None, vec![batch(20, 2)]));
     assert_eq!(buffer.next_error(&subscription), None);
     let offsets = |records: Vec<Delivery>| records.iter().map(|r| r.offset.0).collect::<Vec<_>>();
     assert_eq!(offsets(buffer.collect(100, &mut subscription)), [20, 21]);
     // Without a valid position everything is stale, errors too.
     subscription.await_reset(tp(0));
-    buffer.add(Offset(22), answer(ErrorCode::OffsetOutOfRange, vec![]));
-    buffer.add(Offset(22), answer(ErrorCode::None, vec![batch(22, 1)]));
+    buffer.add(at(22), answer(ErrorCode::OffsetOutOfRange, vec![]));
+    buffer.add(at(22), answer(ErrorCode::None, vec![batch(22, 1)]));
     assert_eq!(buffer.next_error(&subscription), None);
     assert!(buffer.is_empty());
 }
