@@ -116,11 +116,23 @@ impl Accumulator {
         self.is_urgent = is_urgent;
     }
 
-    /// When the first batch of a queue is ready (P-41): a retry after its back-off, others when full
-    /// or after linger.
+    /// Tells the first batch of each queue in which epoch its partition is led, so that a retry to a
+    /// new leader need not serve its back-off (KIP-951).
+    pub(super) fn note_leaders(&mut self, metadata: &Metadata) {
+        for (tp, queue) in &self.queues {
+            if let Some(first) = queue.front()
+                && let Some(known) = metadata.leadership(*tp).filter(|known| known.leader.is_some())
+            {
+                self.incomplete.queued_mut(*first).note_leader(known.epoch);
+            }
+        }
+    }
+
+    /// When the first batch of a queue is ready (P-41): a retry after its back-off, unless it goes to
+    /// a new leader, others when full or after linger.
     fn ready_at(&self, queue: &VecDeque<BatchId>, first: &ProducerBatch) -> Instant {
         if first.attempts > 0 {
-            first.backoff_until
+            first.backoff_end()
         } else if queue.len() > 1 || first.is_full() || self.is_urgent {
             Instant::ZERO
         } else {
@@ -210,7 +222,7 @@ impl Accumulator {
         let id = *self.queues.get(&tp).filter(|_| !self.muted.contains(&tp))?.front()?;
         let batch = self.incomplete.queued(id);
         assert!(!batch.is_in_flight, "a batch is queued or in flight");
-        (batch.backoff_until <= now).then_some(id)
+        (batch.backoff_end() <= now).then_some(id)
     }
 
     /// Queues a batch again for a retry. Without idempotence it goes to the front: of two that

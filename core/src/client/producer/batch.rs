@@ -14,6 +14,7 @@
 //!    └─ and from each of these: delivery time-out ─────────┘
 //! ```
 
+use crate::epoch::LeaderEpoch;
 use crate::error_code::ErrorCode;
 use crate::id::{RecordId, TopicPartition};
 use crate::record::size::{self, FillingBatch};
@@ -68,8 +69,10 @@ pub(super) struct ProducerBatch {
     filling: FillingBatch,
     /// How often it was queued again.
     pub(super) attempts: u32,
-    /// It is not sent again before this.
+    /// It is not sent again to the same leader before this.
     pub(super) backoff_until: Instant,
+    /// The newest epoch of its partition's leader that it was told of, and after how many attempts.
+    leader_noted: Option<(LeaderEpoch, u32)>,
     /// A request that carries it waits for its answer.
     pub(super) is_in_flight: bool,
     /// An attempt may have been appended although it was not acknowledged (P-60).
@@ -88,6 +91,7 @@ impl ProducerBatch {
             filling: FillingBatch::new(batch_size, record.content()),
             attempts: 0,
             backoff_until: Instant::ZERO,
+            leader_noted: None,
             is_in_flight: false,
             is_in_doubt: false,
             was_renumbered: false,
@@ -165,6 +169,20 @@ impl ProducerBatch {
         }
         let Content::Sealed(body) = &self.content else { unreachable!("sealed above") };
         Arc::clone(body)
+    }
+
+    /// Its partition is led in `epoch`.
+    pub(super) fn note_leader(&mut self, epoch: LeaderEpoch) {
+        if self.leader_noted.is_none_or(|(known, _)| known < epoch) {
+            self.leader_noted = Some((epoch, self.attempts));
+        }
+    }
+
+    /// When it may be sent again: at once if the leader changed since its last attempt
+    /// (`hasLeaderChangedForTheOngoingRetry`).
+    pub(super) fn backoff_end(&self) -> Instant {
+        let has_changed = self.leader_noted.is_some_and(|(_, attempts)| attempts == self.attempts);
+        if self.attempts > 0 && has_changed { Instant::ZERO } else { self.backoff_until }
     }
 
     /// Whether its time is over.

@@ -139,8 +139,9 @@ impl Idempotence {
         }
     }
 
-    /// A batch was given up. `is_gap_certain` unless its attempts ran out or its time was over: then
-    /// the sequence may have been taken and must not be given to another batch.
+    /// A batch was given up (`handleFailedBatch`). `is_gap_certain` unless its attempts ran out without
+    /// OUT_OF_ORDER_SEQUENCE_NUMBER, or its time was over: then the sequence may have been taken and
+    /// must not be given to another batch.
     pub(super) fn on_failed(&mut self, tp: TopicPartition, id: BatchId, is_gap_certain: bool) {
         if let Some(partition) = self.partitions.get_mut(&tp) {
             partition.in_flight.retain(|other| *other != id);

@@ -9,8 +9,7 @@
 //! ```
 //!
 //! ## Simplified
-//! A retry always serves its back-off, even if the leader changed meanwhile (the other half of
-//! KIP-951). delivery.timeout.ms is taken as configured; that it must not be smaller than linger.ms
+//! delivery.timeout.ms is taken as configured; that it must not be smaller than linger.ms
 //! plus request.timeout.ms (P-02) is for whoever reads a configuration. The back-off of a retry is
 //! drawn once. An answer without the id, of whatever kind, makes InitProducerId be repeated.
 
@@ -142,6 +141,7 @@ impl Sender {
 
     /// Sends one request to each node that is ready; says whether it sent any.
     fn send_producer_data(&mut self, now: Instant, fx: &mut Effects) -> bool {
+        self.accumulator.note_leaders(&self.metadata);
         let ready = self.accumulator.ready(now, &self.metadata);
         if ready.is_leader_unknown {
             self.metadata.request_update();
@@ -249,6 +249,9 @@ impl Sender {
         assert!(sent.len() == response.partitions.len(), "one answer per batch");
         for (sent, answer) in sent.iter().zip(&response.partitions) {
             assert!(sent.tp == answer.tp, "answers come in the order of the request");
+            if let Some(named) = answer.current_leader {
+                self.metadata.learn_leader(sent.tp, named);
+            }
             self.complete(now, sent, answer.error, answer.base_offset, fx);
         }
     }
@@ -365,7 +368,9 @@ impl Sender {
         } else {
             let batch = self.accumulator.incomplete.finish(sent.id).expect("found above");
             if let Some(tracker) = &mut self.idempotence {
-                tracker.on_failed(sent.tp, sent.id, retries_left);
+                // A sequence that never fitted means a gap in the log, however often it was tried.
+                let is_gap_certain = retries_left || error == ErrorCode::OutOfOrderSequenceNumber;
+                tracker.on_failed(sent.tp, sent.id, is_gap_certain);
             }
             self.fail(batch, error, fx);
         }

@@ -10,11 +10,13 @@ use crate::chance::Chance;
 use crate::client::testing::{Bench, Pending, TOPIC, ms};
 use crate::config::{Acks, ProducerConfig};
 use crate::engine::{Command, Input, Process};
-use crate::epoch::{Offset, ProducerEpoch};
+use crate::epoch::{LeaderEpoch, Offset, ProducerEpoch};
 use crate::error_code::ErrorCode;
 use crate::event::ClientEvent;
 use crate::id::{NodeId, ProducerId};
-use crate::protocol::{ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse, Request};
+use crate::protocol::{
+    CurrentLeader, ProduceAnswer, ProducePartition, ProduceRequest, ProduceResponse, Request,
+};
 use crate::record::{BatchBody, ProducerStamp};
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
@@ -95,6 +97,18 @@ impl Bench<ProducerNode> {
             let error = error(p.tp.partition);
             let base_offset = (error == ErrorCode::None).then_some(Offset(5));
             ProduceAnswer { tp: p.tp, error, base_offset, current_leader: None }
+        });
+        let response = ProduceResponse { partitions: partitions.collect() };
+        self.answer(is_produce, response);
+    }
+
+    /// Answers the oldest Produce request: another broker leads, in this epoch.
+    fn name_leader(&mut self, leader: NodeId, epoch: u32) {
+        let partitions = self.produces()[0].partitions.iter().map(|p| ProduceAnswer {
+            tp: p.tp,
+            error: ErrorCode::NotLeaderOrFollower,
+            base_offset: None,
+            current_leader: Some(CurrentLeader { leader, epoch: LeaderEpoch(epoch) }),
         });
         let response = ProduceResponse { partitions: partitions.collect() };
         self.answer(is_produce, response);

@@ -110,6 +110,42 @@ fn a_batch_that_fails_for_certain_raises_the_epoch() {
     assert_eq!(bench.outcomes()[1].1, Failed(ErrorCode::InvalidProducerEpoch, false));
 }
 
+/// KIP-360: whoever waits behind a batch that ran out of retries would wait for ever.
+#[test]
+fn a_batch_that_never_fitted_raises_the_epoch_too() {
+    let mut bench = bench(2, |spec| spec.config.retries = 1);
+    bench.run_for(ms(15));
+    bench.reply(ErrorCode::OutOfOrderSequenceNumber);
+    bench.reply(ErrorCode::OutOfOrderSequenceNumber);
+    bench.run_for(ms(250));
+    assert_eq!(bench.on_wire(), [[0]]);
+    bench.reply(ErrorCode::OutOfOrderSequenceNumber);
+    let failed = Failed(ErrorCode::OutOfOrderSequenceNumber, false);
+    assert_eq!(bench.outcomes(), [(vec![0], failed)]);
+    // Once for the gap that its first answer proved, and once because it failed.
+    let stamp = bench.stamps()[0];
+    assert_eq!((stamp.epoch, stamp.base_sequence), (ProducerEpoch(2), 0));
+}
+
+#[test]
+fn a_retry_to_a_leader_that_was_named_goes_at_once() {
+    let mut bench = bench(1, |_| {});
+    bench.run_for(ms(1));
+    bench.is_mute = true;
+    bench.name_leader(NodeId::broker(2), 1);
+    bench.run_for(ms(1));
+    assert_eq!(bench.produces().len(), 1, "no back-off, no metadata");
+    let to =
+        |bench: &Bench<ProducerNode>| bench.pending.iter().find(|p| is_produce(p)).map(|p| p.to);
+    assert_eq!(to(&bench), Some(NodeId::broker(2)));
+    // The same again is no news: the back-off is served.
+    bench.name_leader(NodeId::broker(1), 1);
+    bench.run_for(ms(50));
+    assert_eq!(bench.produces().len(), 0);
+    bench.run_for(ms(400));
+    assert_eq!(to(&bench), Some(NodeId::broker(2)));
+}
+
 #[test]
 fn other_partitions_change_epoch_when_nothing_of_theirs_is_in_flight() {
     let mut bench = bench_of(&[1, 2], 0, |spec| spec.workload.keys = 8);
