@@ -219,6 +219,21 @@ impl<T> Network<T> {
         self.peers.values().map(|peer| peer.channel.deadline()).min().unwrap_or(Instant::NEVER)
     }
 
+    /// When the setting up of a connection takes too long.
+    pub(super) fn connect_deadline(&self) -> Instant {
+        self.earliest_deadline(Peer::is_connecting)
+    }
+
+    /// When a request in flight has waited too long.
+    pub(super) fn request_deadline(&self) -> Instant {
+        self.earliest_deadline(|peer| !peer.is_connecting())
+    }
+
+    fn earliest_deadline(&self, of: impl Fn(&Peer<T>) -> bool) -> Instant {
+        let deadlines = self.peers.values().filter(|peer| of(peer)).map(|p| p.channel.deadline());
+        deadlines.min().unwrap_or(Instant::NEVER)
+    }
+
     /// When `ready(node)` may do more than it did: the end of the back-off. `NEVER` where an input
     /// (a connection, an answer, a hangup) has to come first.
     pub(super) fn retry_at(&self, node: NodeId) -> Instant {

@@ -51,6 +51,8 @@ pub(super) struct Accumulator {
     drain_index: BTreeMap<NodeId, usize>,
     /// Everything is ready: the application waits for memory, or the producer is closing.
     is_urgent: bool,
+    /// A batch was begun or filled: the sender's thread is woken.
+    wakes_sender: bool,
 }
 
 impl Accumulator {
@@ -66,6 +68,7 @@ impl Accumulator {
             muted: BTreeSet::new(),
             drain_index: BTreeMap::new(),
             is_urgent: false,
+            wakes_sender: false,
         }
     }
 
@@ -88,7 +91,10 @@ impl Accumulator {
             let batch = self.incomplete.queued_mut(*last);
             let before = batch.size();
             match batch.append(record, clock.wall) {
-                Ok(()) => return Appended::Bytes(batch.size() - before),
+                Ok(()) => {
+                    self.wakes_sender |= batch.is_full();
+                    return Appended::Bytes(batch.size() - before);
+                }
                 Err(back) => record = back,
             }
         }
@@ -101,7 +107,13 @@ impl Accumulator {
         let first = batch.append(record, clock.wall);
         assert!(first.is_ok(), "a new batch has room for its first record");
         queue.push_back(id);
+        self.wakes_sender = true;
         Appended::Bytes(batch.size())
+    }
+
+    /// Whether what was appended wakes the sender's thread (`KafkaProducer.doSend`); asked once.
+    pub(super) const fn take_wake(&mut self) -> bool {
+        std::mem::replace(&mut self.wakes_sender, false)
     }
 
     /// Whether no queued batch of `tp` can take another record: the sticky partitioner moves on only

@@ -172,6 +172,9 @@ impl ProducerNode {
     /// The end of every input: rounds of the sender and the application until neither moves.
     fn settle(&mut self, clock: Clock, fx: &mut Effects) {
         self.resume_application(clock, fx);
+        if self.sender.accumulator.take_wake() {
+            self.sender.on_wake(clock.now, fx);
+        }
         self.sender.run(clock.now, fx);
         while self.tell_outcomes() {
             self.resume_application(clock, fx);
@@ -201,9 +204,13 @@ impl ProducerNode {
 
     /// One timer: a network deadline, else a call of the application, else a round of the sender.
     fn on_alarm(&mut self, clock: Clock, fx: &mut Effects) {
-        let is_network = self.sender.on_deadline(clock.now, fx);
-        if !is_network && !self.is_closing && self.application.next_send() <= clock.now {
+        if self.sender.on_deadline(clock.now, fx) {
+            return;
+        }
+        if !self.is_closing && self.application.next_send() <= clock.now {
             self.send_next(clock, fx);
+        } else {
+            self.sender.on_wake(clock.now, fx);
         }
     }
 }
@@ -241,9 +248,18 @@ impl Process for ProducerNode {
     fn handle(&mut self, clock: Clock, input: Input, fx: &mut Effects) {
         match input {
             Input::Alarm => self.on_alarm(clock, fx),
-            Input::Connected(conn) => self.sender.on_connected(conn),
-            Input::Deliver { frame, .. } => drop(self.sender.on_answer(clock.now, frame, fx)),
-            Input::Hangup(conn) => self.sender.on_hangup(clock.now, conn, fx),
+            Input::Connected(conn) => {
+                self.sender.on_connected(conn);
+                self.sender.on_wake(clock.now, fx);
+            }
+            Input::Deliver { frame, .. } => {
+                self.sender.on_answer(clock.now, frame, fx);
+                self.sender.on_wake(clock.now, fx);
+            }
+            Input::Hangup(conn) => {
+                self.sender.on_hangup(clock.now, conn, fx);
+                self.sender.on_wake(clock.now, fx);
+            }
             Input::Flushed(_) => unreachable!("a producer asks for no flush"),
             Input::Terminate => {
                 self.is_closing = true;

@@ -68,6 +68,8 @@ pub(super) struct Sender {
     pub(super) idempotence: Option<Idempotence>,
     id_request: IdRequest,
     retry_draws: DrawsAbout,
+    /// When its thread last went to sleep in the network (`NetworkClient.poll`).
+    asleep_since: Instant,
     /// Records whose outcome became known and was not yet told to the application.
     finished: Vec<u32>,
 }
@@ -98,6 +100,7 @@ impl Sender {
             idempotence: config.is_idempotent().then(Idempotence::default),
             id_request: IdRequest::NotBefore(Instant::ZERO),
             retry_draws: spec.chance.draws_about("produce retry"),
+            asleep_since: Instant::ZERO,
             finished: Vec::new(),
             config,
         }
@@ -122,7 +125,18 @@ impl Sender {
         self.metadata.send_if_due(now, Asked::Metadata, &mut self.network, fx);
         self.ask_for_producer_id(now, fx);
         // A request filled to the brim leaves something for the next one.
-        while self.send_producer_data(now, fx) {}
+        while self.send_producer_data(now, fx) {
+            self.asleep_since = now;
+        }
+    }
+
+    /// The thread woke: by the network, by its own timer, or because a batch was begun or filled. Only
+    /// now it looks for requests that have waited too long, after the answers that came in.
+    pub(super) fn on_wake(&mut self, now: Instant, fx: &mut Effects) {
+        while let Some(disconnect) = self.network.on_deadline(now, fx) {
+            self.on_disconnect(now, disconnect, fx);
+        }
+        self.asleep_since = now;
     }
 
     fn ask_for_producer_id(&mut self, now: Instant, fx: &mut Effects) {
@@ -268,8 +282,12 @@ impl Sender {
         }
     }
 
-    /// Gives up one connection that took too long; says whether there was one.
+    /// Gives up one connection that took too long, if the thread has nothing else to wake for; says
+    /// whether there was one.
     pub(super) fn on_deadline(&mut self, now: Instant, fx: &mut Effects) -> bool {
+        if self.deadline() > now {
+            return false;
+        }
         let disconnect = self.network.on_deadline(now, fx);
         let was_due = disconnect.is_some();
         if let Some(disconnect) = disconnect {
@@ -389,9 +407,15 @@ impl Sender {
         self.finished.extend(ids.map(|id| id.n));
     }
 
-    /// When a network deadline is due.
+    /// When the thread looks for what took too long although nothing wakes it: where a connection is
+    /// being set up, at its time-out; else a request time-out after it fell asleep, which may be
+    /// later than a request's own time: an answer that comes in between still counts.
     pub(super) fn deadline(&self) -> Instant {
-        self.network.deadline()
+        let requests = match self.network.request_deadline() {
+            Instant::NEVER => Instant::NEVER,
+            due => due.max(self.asleep_since + self.config.request_timeout),
+        };
+        self.network.connect_deadline().min(requests)
     }
 
     /// When a round may have something to do that it had not before.

@@ -319,6 +319,44 @@ fn a_hangup_refreshes_metadata_and_retries_what_was_in_flight() {
     assert_eq!(bench.notes.iter().filter(is_network).count(), 2);
 }
 
+/// C2: while the first of five requests waits for its followers, the others wait in the socket. The
+/// answers come a moment after the first has run out of time, and the thread is asleep.
+#[test]
+fn an_answer_that_comes_before_the_thread_looks_still_counts() {
+    let mut bench = bench(8, |_| {});
+    bench.run_for(Duration::from_secs(30) + ms(5));
+    bench.reply(ErrorCode::RequestTimedOut);
+    for _ in 0..4 {
+        bench.reply(ErrorCode::NotEnoughReplicas);
+    }
+    let errors = bench.notes.iter().filter_map(|event| {
+        if let ClientEvent::BatchRetried { error, .. } = event { Some(*error) } else { None }
+    });
+    let refused = ErrorCode::NotEnoughReplicas;
+    let expected = [ErrorCode::RequestTimedOut, refused, refused, refused, refused];
+    assert_eq!(errors.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn the_thread_looks_for_requests_without_answer_whenever_it_wakes() {
+    let mut bench = bench(8, |_| {});
+    let retried = |bench: &Bench<ProducerNode>| {
+        let is_retry = |e: &&ClientEvent| matches!(e, ClientEvent::BatchRetried { .. });
+        bench.notes.iter().filter(is_retry).count()
+    };
+    // Record 5 began a batch at 50 ms and woke it; 6 and 7 joined that batch.
+    let mut asleep = bench.clone();
+    asleep.run_for(Duration::from_secs(30) + ms(49));
+    assert_eq!(retried(&asleep), 0);
+    asleep.run_for(ms(2));
+    assert_eq!(retried(&asleep), 5);
+    bench.run_for(Duration::from_secs(30) + ms(1));
+    bench.input(Input::Ask(Command::Send(1)));
+    assert_eq!(retried(&bench), 0, "a record that joins a batch wakes nobody");
+    bench.input(Input::Ask(Command::Send(200)));
+    assert_eq!(retried(&bench), 5, "another batch does");
+}
+
 #[test]
 fn a_request_without_answer_breaks_the_connection_and_is_retried() {
     let mut bench = bench(1, |_| {});
