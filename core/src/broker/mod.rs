@@ -119,6 +119,8 @@ enum Timer {
     CheckpointWatermarks,
     /// Look for followers that lag.
     ShrinkIsr,
+    /// Forget producers that have been silent for long.
+    ExpireProducers,
 }
 
 impl Timer {
@@ -127,6 +129,7 @@ impl Timer {
         match self {
             Self::CheckpointWatermarks => "highwatermark-checkpoint",
             Self::ShrinkIsr => "isr-expiration",
+            Self::ExpireProducers => "PeriodicProducerExpirationCheck",
         }
     }
 
@@ -134,6 +137,8 @@ impl Timer {
         match self {
             Self::CheckpointWatermarks => config.high_watermark_checkpoint_interval,
             Self::ShrinkIsr => config.replica_lag_time_max.div(2),
+            // producer.id.expiration.check.interval.ms
+            Self::ExpireProducers => Duration::from_secs(600),
         }
     }
 }
@@ -383,7 +388,8 @@ impl Broker {
 
     // ---- alarms --------------------------------------------------------------------------------
 
-    fn on_alarm(&mut self, now: Instant, fx: &mut Effects) {
+    fn on_alarm(&mut self, clock: Clock, fx: &mut Effects) {
+        let now = clock.now;
         if let Some((cause, work)) = self.work.pop_due(now) {
             fx.caused_by(cause);
             self.run(now, work, fx);
@@ -392,7 +398,7 @@ impl Broker {
         } else if let Some(produce) = self.purgatory.expire_produce(now) {
             self.finish_produce(now, produce, fx);
         } else if let Some(timer) = self.timers.pop_due(now) {
-            self.on_timer(now, timer, fx);
+            self.on_timer(clock, timer, fx);
         } else if self.observer.next_alarm() <= now {
             self.observer.on_alarm(now, &mut self.ids, fx);
         } else if self.lifecycle.next_alarm() <= now {
@@ -425,11 +431,13 @@ impl Broker {
         }
     }
 
-    fn on_timer(&mut self, now: Instant, timer: Timer, fx: &mut Effects) {
+    fn on_timer(&mut self, clock: Clock, timer: Timer, fx: &mut Effects) {
+        let now = clock.now;
         self.timers.set(timer, now + timer.period(self.replicas.config()));
         match timer {
             Timer::CheckpointWatermarks => self.checkpoint_watermarks(),
             Timer::ShrinkIsr => self.propose_shrinks(now, fx),
+            Timer::ExpireProducers => self.replicas.expire_producers(clock.wall),
         }
     }
 }
@@ -456,7 +464,7 @@ impl Process for Broker {
         let mut replicas = Replicas::new(spec.me, config, variations);
         replicas.load(disk.replicas, &disk.watermarks, previous_epoch.is_some(), fx);
         let mut timers = Timers::default();
-        for timer in [Timer::CheckpointWatermarks, Timer::ShrinkIsr] {
+        for timer in [Timer::CheckpointWatermarks, Timer::ShrinkIsr, Timer::ExpireProducers] {
             let (task, period) = (timer.task(), timer.period(&spec.config));
             timers.set(timer, spec.chance.first_run(task, life, clock.now, period));
         }
@@ -507,7 +515,7 @@ impl Process for Broker {
     fn handle(&mut self, clock: Clock, input: Input, fx: &mut Effects) {
         let now = clock.now;
         match input {
-            Input::Alarm => self.on_alarm(now, fx),
+            Input::Alarm => self.on_alarm(clock, fx),
             Input::Deliver { frame, sent_by: _ } => match frame.body {
                 Body::Request(_) => self.on_request(now, frame, fx),
                 Body::Response(_) => self.on_response(now, frame, fx),

@@ -10,7 +10,7 @@ use crate::id::{NodeId, TopicPartition};
 use crate::log::{PartitionLog, ReplicaFiles};
 use crate::metadata::MetadataImage;
 use crate::replica::{Partition, View};
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -104,6 +104,11 @@ impl Replicas {
     /// All replicas, to be changed.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut Partition> {
         self.hosted.iter_mut()
+    }
+
+    /// Forgets producers that wrote nothing to a log for long.
+    pub fn expire_producers(&mut self, now: Timestamp) {
+        self.hosted.iter_mut().for_each(|partition| partition.log_mut().expire_producers(now));
     }
 
     /// The metadata this broker acts on.

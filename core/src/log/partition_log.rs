@@ -12,6 +12,7 @@ use super::producer_state::{ProducerStates, SequenceCheck};
 use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::record::{Batch, BatchBody};
+use crate::time::{Duration, Timestamp};
 use std::sync::Arc;
 
 /// What one replica has on disk. It survives the process.
@@ -131,6 +132,12 @@ impl PartitionLog {
         self.files.log.append(batch);
     }
 
+    /// Forgets producers that have been silent for producer.id.expiration.ms, of which Kafka's default
+    /// is the only value.
+    pub fn expire_producers(&mut self, now: Timestamp) {
+        self.producers.expire(now, Duration::from_secs(86_400));
+    }
+
     /// Moves the high watermark as its owner decided; where it came from.
     pub fn set_high_watermark(&mut self, to: Offset) -> Offset {
         std::mem::replace(&mut self.high_watermark, to)
@@ -157,7 +164,10 @@ impl PartitionLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::epoch::ProducerEpoch;
+    use crate::id::ProducerId;
     use crate::log::file::tests::batch;
+    use crate::record::ProducerStamp;
 
     #[test]
     fn a_cut_takes_epochs_and_watermark_along() {
@@ -168,6 +178,24 @@ mod tests {
         log.truncate(Offset(4));
         assert_eq!((log.end(), log.high_watermark()), (Offset(4), Offset(4)));
         assert_eq!(log.epochs().latest(), Some(LeaderEpoch(0)));
+    }
+
+    /// B-07: then nothing tells the copy of a batch from a new one.
+    #[test]
+    fn a_producer_that_was_silent_for_a_day_is_forgotten() {
+        let mut log = PartitionLog::default();
+        let stamp =
+            ProducerStamp { id: ProducerId(1), epoch: ProducerEpoch::ZERO, base_sequence: 7 };
+        let written = batch(0, 1, 0, 0).body;
+        let body = BatchBody::new(written.kind, Timestamp(5), Some(stamp), written.records.clone());
+        let body = Arc::new(body);
+        let append = |log: &mut PartitionLog| log.append_as_leader(&body, LeaderEpoch::ZERO);
+        let is_duplicate = |log: &mut PartitionLog| append(log).expect("accepted").is_duplicate;
+        assert!(!is_duplicate(&mut log));
+        log.expire_producers(Timestamp(4 + 86_400_000));
+        assert!(is_duplicate(&mut log));
+        log.expire_producers(Timestamp(5 + 86_400_000));
+        assert!(!is_duplicate(&mut log));
     }
 
     #[test]
