@@ -1,6 +1,7 @@
 //! Client settings (`ProducerConfig`, `ConsumerConfig`, `CommonClientConfigs`).
 
-use super::setting::{Value, settings};
+use super::rules::{Written, least_delivery_timeout};
+use super::setting::{Settings, Value, settings};
 use crate::time::Duration;
 
 /// How many replicas must have a record before its producer is told success.
@@ -103,6 +104,21 @@ settings! {
         /// Age at which metadata is refreshed unasked.
         metadata_max_age: Duration = Duration::from_secs(300), "metadata.max.age.ms";
     }
+
+    fn settle(&mut self, written: &Written) {
+        self.reconnect_backoff_max =
+            settled_reconnects(written, self.reconnect_backoff, self.reconnect_backoff_max);
+        if !written.contains_key("delivery.timeout.ms") {
+            let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            let least = least_delivery_timeout(millis(self.linger), millis(self.request_timeout));
+            self.delivery_timeout =
+                self.delivery_timeout.max(Duration::from_millis(least.unsigned_abs()));
+        }
+    }
+
+    fn changed(&self) -> Vec<(&'static str, String)> {
+        with_both_reconnects(self)
+    }
 }
 
 impl ProducerConfig {
@@ -143,12 +159,41 @@ settings! {
         /// Age at which metadata is refreshed unasked.
         metadata_max_age: Duration = Duration::from_secs(300), "metadata.max.age.ms";
     }
+
+    fn settle(&mut self, written: &Written) {
+        self.reconnect_backoff_max =
+            settled_reconnects(written, self.reconnect_backoff, self.reconnect_backoff_max);
+    }
+
+    fn changed(&self) -> Vec<(&'static str, String)> {
+        with_both_reconnects(self)
+    }
+}
+
+/// The longest pause before a reconnect: where only the first is written, it is the longest, too
+/// (`CommonClientConfigs.postProcessReconnectBackoffConfigs`).
+fn settled_reconnects(written: &Written, first: Duration, longest: Duration) -> Duration {
+    let only_first = written.contains_key("reconnect.backoff.ms")
+        && !written.contains_key("reconnect.backoff.max.ms");
+    if only_first { first } else { longest }
+}
+
+/// What is changed, and the longest pause before a reconnect wherever the first is among it: written
+/// alone, the first would decide it.
+fn with_both_reconnects(config: &impl Settings) -> Vec<(&'static str, String)> {
+    let mut changed = config.differing();
+    let has = |changed: &[(&str, String)], name: &str| changed.iter().any(|(key, _)| *key == name);
+    let max = "reconnect.backoff.max.ms";
+    if has(&changed, "reconnect.backoff.ms") && !has(&changed, max) {
+        changed.push((max, config.get(max).expect("both clients have it")));
+    }
+    changed
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{SettingError, Settings};
+    use crate::config::SettingError;
 
     #[test]
     fn idempotence_is_switched_off_silently_by_weaker_acks() {
@@ -162,7 +207,7 @@ mod tests {
     fn what_was_changed_can_be_set_again() {
         let mut config = ProducerConfig::default();
         assert_eq!(config.changed(), []);
-        for (key, value) in [("acks", "1"), ("linger.ms", "0"), ("delivery.timeout.ms", "-1")] {
+        for (key, value) in [("acks", "1"), ("linger.ms", "0"), ("delivery.timeout.ms", "300000")] {
             config.set(key, value).expect("a known key");
         }
         let mut again = ProducerConfig::default();
@@ -171,6 +216,41 @@ mod tests {
         }
         assert_eq!(again, config);
         assert_eq!(config.changed().len(), 3);
+    }
+
+    #[test]
+    fn a_first_pause_written_alone_is_the_longest_and_stays_told_apart() {
+        let written = |all: &[(&str, &str)]| -> ConsumerConfig {
+            let all: Written =
+                all.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            let mut config = ConsumerConfig::default();
+            for (key, value) in &all {
+                config.set(key, value).expect("a known key");
+            }
+            config.settle(&all);
+            config
+        };
+        let alone = written(&[("reconnect.backoff.ms", "200")]);
+        assert_eq!(alone.reconnect_backoff_max, Duration::from_millis(200));
+        let both = [("reconnect.backoff.ms", "200"), ("reconnect.backoff.max.ms", "1000")];
+        let both = written(&both);
+        assert_eq!(both.reconnect_backoff_max, Duration::from_secs(1));
+        let again: Vec<(&str, String)> = both.changed();
+        let again: Vec<(&str, &str)> = again.iter().map(|(key, v)| (*key, v.as_str())).collect();
+        assert_eq!(written(&again), both);
+    }
+
+    #[test]
+    fn a_delivery_timeout_that_nobody_wrote_leaves_time_for_a_request() {
+        let mut written = Written::from([("request.timeout.ms".to_owned(), "300000".to_owned())]);
+        let mut config = ProducerConfig::default();
+        config.set("request.timeout.ms", "300000").expect("a known key");
+        config.settle(&written);
+        assert_eq!(config.delivery_timeout, Duration::from_millis(300_005));
+        written.insert("delivery.timeout.ms".to_owned(), "120000".to_owned());
+        let mut config = ProducerConfig::default();
+        config.settle(&written);
+        assert_eq!(config.delivery_timeout, Duration::from_secs(120), "what is written stays");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! How a setting is read from text: one macro turns a table of keys into a struct.
 
+use super::rules::Written;
 use crate::time::Duration;
 
 /// Why a setting cannot be taken. The caller knows the key and where it was written.
@@ -19,8 +20,24 @@ pub trait Settings: Default {
     /// Sets `key` to `value`, written as in a Kafka properties file (times in milliseconds).
     fn set(&mut self, key: &str, value: &str) -> Result<(), SettingError>;
 
+    /// The value of `key` as [`Settings::set`] reads it; `None` if there is no such key.
+    fn get(&self, key: &str) -> Option<String>;
+
     /// Every key whose value is not the default, with that value as [`Settings::set`] reads it.
-    fn changed(&self) -> Vec<(&'static str, String)>;
+    fn changed(&self) -> Vec<(&'static str, String)> {
+        self.differing()
+    }
+
+    /// Every key whose value is not the default, whether or not another one must be told with it.
+    fn differing(&self) -> Vec<(&'static str, String)> {
+        let default = Self::default();
+        let is_changed = |key: &&&str| self.get(key) != default.get(key);
+        let changed = Self::KEYS.iter().filter(is_changed);
+        changed.map(|key| (*key, self.get(key).expect("one of its keys"))).collect()
+    }
+
+    /// Changes what Kafka changes by itself because of what is written.
+    fn settle(&mut self, _written: &Written) {}
 }
 
 /// A value that can be written in a properties file.
@@ -31,21 +48,23 @@ pub(super) trait Value: Sized {
     fn show(&self) -> String;
 }
 
+/// The longest time that is told apart from "for ever", in milliseconds: 31 years.
+const LONGEST: i64 = 1_000_000_000_000;
+
 impl Value for Duration {
-    /// Milliseconds, as every `*.ms` key of Kafka; `-1` means for ever.
+    /// Milliseconds, as every `*.ms` key of Kafka. Where -1 means "for ever", Kafka says so of the key;
+    /// no key that is modelled has it.
     fn parse(text: &str) -> Result<Self, String> {
-        if text == "-1" {
-            return Ok(Self::FOREVER);
-        }
-        match text.parse::<u64>() {
-            Ok(millis) if millis <= 1_000_000_000_000 => Ok(Self::from_millis(millis)),
-            _ => Err("a number of milliseconds from 0 to 1000000000000".to_owned()),
+        match text.parse::<i64>() {
+            Ok(millis) if millis > LONGEST => Ok(Self::FOREVER),
+            Ok(millis) if millis >= 0 => Ok(Self::from_millis(millis as u64)),
+            _ => Err(format!("a number of milliseconds from 0 to {}", i64::MAX)),
         }
     }
 
     fn show(&self) -> String {
         if *self == Self::FOREVER {
-            return "-1".to_owned();
+            return i64::MAX.to_string();
         }
         assert!(self.as_micros().is_multiple_of(1_000), "Kafka's settings are whole milliseconds");
         self.as_millis().to_string()
@@ -54,6 +73,7 @@ impl Value for Duration {
 
 impl Value for bool {
     fn parse(text: &str) -> Result<Self, String> {
+        let text = text.to_ascii_lowercase();
         text.parse().map_err(|_| "`true` or `false`".to_owned())
     }
 
@@ -75,11 +95,26 @@ macro_rules! whole {
         }
     )*};
 }
-whole!(u16, u32, u64);
+whole!(u32, u64);
 
-/// Declares a settings struct: `field: type = default, "kafka.key", "what it does";`.
+impl Value for u16 {
+    /// A number of replicas. Kafka's numbers go further; there are never that many replicas, so that
+    /// nothing is told apart beyond.
+    fn parse(text: &str) -> Result<Self, String> {
+        let number = text.parse::<i32>().ok().filter(|number| *number >= 0);
+        let number = number.ok_or_else(|| format!("a whole number from 0 to {}", i32::MAX))?;
+        Ok(Self::try_from(number).unwrap_or(Self::MAX))
+    }
+
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Declares a settings struct: `field: type = default, "kafka.key";`, and behind it the methods of
+/// [`Settings`] that are not the usual ones.
 macro_rules! settings {
-    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty = $default:expr, $key:literal;)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$fdoc:meta])* $field:ident: $ty:ty = $default:expr, $key:literal;)* } $($extra:item)*) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct $name { $($(#[$fdoc])* pub $field: $ty),* }
@@ -95,6 +130,7 @@ macro_rules! settings {
 
             fn set(&mut self, key: &str, value: &str) -> Result<(), $crate::config::SettingError> {
                 use $crate::config::setting::Value;
+                let value = value.trim();
                 match key {
                     $($key => self.$field = <$ty as Value>::parse(value)
                         .map_err($crate::config::SettingError::BadValue)?,)*
@@ -103,15 +139,14 @@ macro_rules! settings {
                 Ok(())
             }
 
-            fn changed(&self) -> Vec<(&'static str, String)> {
+            fn get(&self, key: &str) -> Option<String> {
                 use $crate::config::setting::Value;
-                let default = Self::default();
-                let mut changed = Vec::new();
-                $(if self.$field != default.$field {
-                    changed.push(($key, self.$field.show()));
-                })*
-                changed
+                match key {
+                    $($key => Some(self.$field.show()),)*
+                    _ => None,
+                }
             }
+            $($extra)*
         }
     };
 }

@@ -1,0 +1,27 @@
+//! What an admin client can be given (`AdminClientConfig`), beside what all clients share.
+
+super::keys! { ADMIN
+    ("bootstrap.controllers", List, Names(&[]), Any, High, NoEffect(Listeners)),
+    ("bootstrap.servers", List, Names(&[]), Any, High, NoEffect(Listeners)),
+    ("client.id", Text, Word(""), Any, Medium, NoEffect(Metrics)),
+    ("connections.max.idle.ms", Long, Number(300_000), Any, Medium, NotYet(AdminClient)),
+    ("default.api.timeout.ms", Int, Number(60_000), AtLeast(0), Medium, NotYet(AdminClient)),
+    ("enable.metrics.push", Boolean, Truth(false), Any, Low, NoEffect(Metrics)),
+    ("metadata.max.age.ms", Long, Number(300_000), AtLeast(0), Low, NotYet(AdminClient)),
+    ("metadata.recovery.rebootstrap.trigger.ms", Long, Number(300_000),
+        AtLeast(0), Low, NotYet(AdminClient)),
+    ("metadata.recovery.strategy", Text, Word("rebootstrap"),
+        AnyCaseOf(&["NONE", "REBOOTSTRAP"]), Low, NotYet(AdminClient)),
+    ("metric.reporters", List, Names(&["org.apache.kafka.common.metrics.JmxReporter"]),
+        Any, Low, NoEffect(Metrics)),
+    ("receive.buffer.bytes", Int, Number(65_536), AtLeast(-1), Medium, NoEffect(Machine)),
+    ("reconnect.backoff.max.ms", Long, Number(1_000), AtLeast(0), Low, NotYet(AdminClient)),
+    ("reconnect.backoff.ms", Long, Number(50), AtLeast(0), Low, NotYet(AdminClient)),
+    ("request.timeout.ms", Int, Number(30_000), AtLeast(0), Medium, NotYet(AdminClient)),
+    ("retries", Int, Number(INT_MAX), Between(0, INT_MAX), Low, NotYet(AdminClient)),
+    ("retry.backoff.max.ms", Long, Number(1_000), AtLeast(0), Low, NotYet(AdminClient)),
+    ("retry.backoff.ms", Long, Number(100), AtLeast(0), Low, NotYet(AdminClient)),
+    ("socket.connection.setup.timeout.max.ms", Long, Number(30_000),
+        Any, Medium, NotYet(AdminClient)),
+    ("socket.connection.setup.timeout.ms", Long, Number(10_000), Any, Medium, NotYet(AdminClient)),
+}
