@@ -102,7 +102,11 @@ impl QuorumController {
             variations: variations.clone(),
             chance: chance.clone(),
             life,
-            no_op_interval: config.metadata_max_idle_interval,
+            no_op_interval: match config.metadata_max_idle_interval {
+                // Kafka's way to say that none is to be written.
+                Duration::ZERO => Duration::FOREVER,
+                interval => interval,
+            },
             is_active: false,
             parked: VecDeque::new(),
             timers: Timers::default(),

@@ -72,10 +72,12 @@ impl Accumulator {
         }
     }
 
-    /// Whether a record is larger than can ever be sent (P-21).
+    /// Whether a record is larger than can ever be sent (P-21), or its batch than there is memory
+    /// (`BufferPool.allocate`, which refuses at once what it can never give).
     pub(super) fn is_too_large(&self, record: &NewRecord) -> bool {
         let size = record.lone_batch_at_most();
-        size > self.max_request_size || u64::from(size) > self.buffer_memory
+        let capacity = self.batch_size.max(size);
+        size > self.max_request_size || u64::from(capacity) > self.buffer_memory
     }
 
     /// Adds a record to the last batch of its partition, or to a new one behind it (P-40).
