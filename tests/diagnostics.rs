@@ -49,8 +49,7 @@ fn a_mistake_on_the_command_line_is_shown_in_its_flag() {
         sets: vec![("ack".to_owned(), "all".to_owned()), ("acks".to_owned(), "1,most".to_owned())],
         injects: vec!["when hw(orders-0) >= 5 kill b1".to_owned(), "at 2: kill b1".to_owned()],
         expects: vec!["lots == 0".to_owned()],
-        variant: None,
-        seed: None,
+        ..LoadOptions::default()
     };
     insta::assert_snapshot!("command-line", lesson(&options));
 }

@@ -317,7 +317,8 @@ fn is_accepted(plan: &Plan, asks_for_idempotence: bool) -> bool {
     let producers = plan.clients.iter().all(|client| match &client.kind {
         ClientKind::Producer(producer) => {
             let config = &producer.config;
-            let shortest = config.linger.as_micros() + config.request_timeout.as_micros();
+            let (linger, request) = (config.linger.as_micros(), config.request_timeout.as_micros());
+            let shortest = linger.saturating_add(request);
             config.delivery_timeout.as_micros() >= shortest
                 && (!asks_for_idempotence || config.is_idempotent())
         }

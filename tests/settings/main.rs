@@ -2,4 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "--nocapture shows what was compared and what was not")]
 
+mod files;
+mod grid;
 mod oracle;
+#[path = "../transcript/mod.rs"]
+mod transcript;

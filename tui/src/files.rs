@@ -1,12 +1,12 @@
-//! The only user of `std::fs`: finds a scenario by path, on stdin, or among the built-in lessons.
+//! The only user of `std::fs`: finds a scenario by path, on stdin, or among the built-in lessons; and
+//! the files that it names.
 
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use kafkalab_sim::scenario::LARGEST;
-use kafkalab_sim::scenario::builtin;
+use kafkalab_sim::scenario::{Companion, LARGEST, builtin};
 
 /// A scenario before anyone has looked into it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,22 @@ pub struct Source {
     pub name: String,
     /// Its bytes, at most one more than the largest scenario has.
     pub bytes: Vec<u8>,
+    /// The folder in which the files lie that it names; `None` for a built-in lesson, which has none.
+    pub folder: Option<PathBuf>,
+}
+
+impl Source {
+    /// Opens a file that the scenario names: paths begin at its own folder.
+    pub fn open(&self, path: &str) -> Result<Companion, String> {
+        let Some(folder) = &self.folder else {
+            return Err("a built-in lesson has no folder".to_owned());
+        };
+        let path = folder.join(path);
+        match File::open(&path).and_then(capped) {
+            Ok(bytes) => Ok(Companion { name: path.display().to_string(), bytes }),
+            Err(error) => Err(reason(&error)),
+        }
+    }
 }
 
 /// Why there is nothing to read.
@@ -38,16 +54,19 @@ impl fmt::Display for Unreadable {
 pub fn read(name: &str) -> Result<Source, Unreadable> {
     if name == "-" {
         let bytes = capped(io::stdin().lock()).map_err(|error| unreadable("stdin", &error))?;
-        return Ok(Source { name: "stdin".to_owned(), bytes });
+        return Ok(Source { name: "stdin".to_owned(), bytes, folder: Some(PathBuf::new()) });
     }
     let path = Path::new(name);
     let is_path = name.contains('/') || path.extension().is_some_and(|ending| ending == "toml");
     if !is_path && let Some(lesson) = builtin::find(name) {
         let name = format!("{}-{}.toml", lesson.number, lesson.id);
-        return Ok(Source { name, bytes: lesson.text.as_bytes().to_vec() });
+        return Ok(Source { name, bytes: lesson.text.as_bytes().to_vec(), folder: None });
     }
     match File::open(path).and_then(capped) {
-        Ok(bytes) => Ok(Source { name: name.to_owned(), bytes }),
+        Ok(bytes) => {
+            let folder = Some(path.parent().unwrap_or(Path::new("")).to_owned());
+            Ok(Source { name: name.to_owned(), bytes, folder })
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound && !is_path => Err(unknown(name)),
         Err(error) => Err(unreadable(name, &error)),
     }
@@ -61,15 +80,19 @@ fn capped(source: impl Read) -> io::Result<Vec<u8>> {
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Unreadable {
-    let why = match error.kind() {
+    let why = reason(error);
+    let help = (error.kind() == io::ErrorKind::IsADirectory)
+        .then(|| format!("name the files in it: `{}/*.toml`", name.trim_end_matches('/')));
+    Unreadable { title: format!("cannot read {name}: {why}"), help }
+}
+
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
         _ => error.to_string(),
-    };
-    let help = (error.kind() == io::ErrorKind::IsADirectory)
-        .then(|| format!("name the files in it: `{}/*.toml`", name.trim_end_matches('/')));
-    Unreadable { title: format!("cannot read {name}: {why}"), help }
+    }
 }
 
 fn unknown(name: &str) -> Unreadable {

@@ -3,9 +3,12 @@
 //! This file knows neither colours nor terminals; the command line renders a [`Diagnostic`]. What is
 //! said about which mistake stands in `mistake.rs`, one constructor per mistake.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+
+use kafkalab_core::config::catalog::Outside;
 
 /// A text that was read, and what to call it: a file, a built-in lesson, a flag of the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -149,6 +152,7 @@ pub(super) type Outcome<T> = Result<T, Box<Diagnostic>>;
 pub(super) struct Sink {
     found: Vec<Diagnostic>,
     errors: usize,
+    without_effect: BTreeMap<String, Outside>,
 }
 
 impl Sink {
@@ -168,6 +172,26 @@ impl Sink {
         outcome.map_err(|mistake| self.push(*mistake)).ok()
     }
 
+    /// Keeps a setting that changes nothing here.
+    pub(super) fn without_effect(&mut self, key: &str, outside: Outside) {
+        self.without_effect.insert(key.to_owned(), outside);
+    }
+
+    /// The settings that change nothing here.
+    pub(super) fn take_without_effect(&mut self) -> Vec<(String, Outside)> {
+        std::mem::take(&mut self.without_effect).into_iter().collect()
+    }
+
+    /// Makes errors of the warnings with this code.
+    pub(super) fn refuse(&mut self, code: &str) {
+        let is_meant =
+            |one: &&mut Diagnostic| one.code == code && one.severity == Severity::Warning;
+        for one in self.found.iter_mut().filter(is_meant) {
+            one.severity = Severity::Error;
+            self.errors += 1;
+        }
+    }
+
     /// Whether any error was found so far.
     pub(super) fn has_errors(&self) -> bool {
         self.errors > 0
@@ -178,12 +202,14 @@ impl Sink {
         self.found.len() >= Self::MOST
     }
 
-    /// All that was found, in the order of the file; then what is wrong on the command line.
-    pub(super) fn into_found(mut self) -> Vec<Diagnostic> {
+    /// All that was found, in the order of the scenario; then what is wrong in the files that it names,
+    /// then on the command line.
+    pub(super) fn into_found(mut self, scenario: &Arc<Origin>) -> Vec<Diagnostic> {
         self.found.sort_by_cached_key(|one| {
             let Origin { name, text } = &*one.origin;
-            let flag = name.starts_with("--").then(|| (name.clone(), text.clone()));
-            (flag, one.span.start)
+            let is_flag = name.starts_with("--");
+            let other = (!Arc::ptr_eq(&one.origin, scenario)).then(|| (is_flag, name.clone()));
+            (other, is_flag.then(|| text.clone()), one.span.start)
         });
         self.found
     }

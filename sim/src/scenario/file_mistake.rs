@@ -54,6 +54,12 @@ pub(super) fn syntax(place: &Place, message: &str) -> Diagnostic {
         .note("only the first mistake of this kind is shown: it often causes the others")
 }
 
+pub(super) fn bad_escape(place: &Place) -> Boxed {
+    let title = "this is no character: `\\u` needs four hexadecimal digits";
+    let mistake = Diagnostic::error("K0003", title, place).label("expected such as `\\u00e4`");
+    Box::new(mistake.note("Java refuses the whole file"))
+}
+
 pub(super) fn empty_file(origin: &Arc<Origin>) -> Diagnostic {
     Diagnostic::error("K0004", "this file says nothing", &Place::start(origin)).help(MINIMAL)
 }
@@ -73,13 +79,11 @@ pub(super) fn too_many(place: &Place, what: &str, count: usize, most: usize) -> 
 
 pub(super) fn unknown_key(place: &Place, key: &str, table: &str, known: &[&str]) -> Boxed {
     let title = format!("unknown key {} in {table}", quoted(key));
-    let (settings, own): (Vec<&str>, Vec<&str>) = known.iter().partition(|key| key.contains('.'));
-    let mut mistake = Diagnostic::error("K0100", title, place)
+    let own = known.iter().filter(|key| !key.contains('.')).copied();
+    let own: Vec<&str> = own.collect();
+    let mistake = Diagnostic::error("K0100", title, place)
         .label("not a key of this table")
         .note(format!("the keys are {}", own.join(" ")));
-    if key.contains('.') && !settings.is_empty() {
-        mistake = mistake.note("of Kafka's settings, those that kafkalab acts on can be set");
-    }
     Box::new(match nearest(key, known.iter().copied()) {
         Some(near) if near.contains('.') => {
             mistake.suggest("a setting with a similar name exists", place, format!("\"{near}\""))
@@ -117,13 +121,6 @@ pub(super) fn bad_value(value: &Value, expected: &str) -> Boxed {
     let title = format!("{shown} is not allowed here");
     let mistake = Diagnostic::error("K0102", title, &value.place);
     Box::new(mistake.label(format!("expected {expected}")))
-}
-
-pub(super) fn seconds_for_millis(value: &Value, key: &str, millis: u64) -> Boxed {
-    let shown = value.as_text().map_or_else(|| quoted(value.place.text()), quoted);
-    let title = format!("{shown} is not allowed here: `{key}` counts milliseconds");
-    let mistake = Diagnostic::error("K0102", title, &value.place).label("expected a number");
-    Box::new(mistake.suggest("write the number", &value.place, millis.to_string()))
 }
 
 pub(super) fn out_of_range(value: &Value, what: &str, range: &RangeInclusive<i128>) -> Boxed {
@@ -277,11 +274,6 @@ pub(super) fn unused_parameter(place: &Place, name: &str) -> Diagnostic {
     Diagnostic::warning("K0402", format!("nothing uses the parameter {}", quoted(name)), place)
         .label("this changes nothing")
         .help(format!("write `\"${name}\"` where its value belongs"))
-}
-
-pub(super) fn min_isr_out_of_reach(place: &Place, min: u16, replicas: u16) -> Diagnostic {
-    let title = format!("min.insync.replicas is {min} and there are {replicas} replicas");
-    Diagnostic::warning("K0403", title, place).label("acks=all can never succeed here")
 }
 
 pub(super) fn promises_dropped(place: &Place) -> Diagnostic {

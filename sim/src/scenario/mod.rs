@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`plan`] is what comes out; [`action`] and [`condition`] are its sentences, each with
 //! a parser beside it; `file` and `read` turn bytes into values with places, `params` makes variants of
-//! them, `world` and `story` plans; [`load`] ties them together. [`diagnostic`] is what is said about
+//! them, `world` and `story` plans; `settings` reads Kafka's own keys, also from a properties file
+//! (`properties`, `library`); [`load`] ties them together. [`diagnostic`] is what is said about
 //! mistakes, `mistake` and `file_mistake` say it. [`to_toml`] goes the other way, from a plan to a file.
 //! [`builtin`] holds the lessons.
 //!
@@ -19,13 +20,17 @@ pub mod defaults;
 pub mod diagnostic;
 mod file;
 mod file_mistake;
+mod library;
 mod mistake;
 pub mod names;
 mod params;
 pub mod plan;
+mod properties;
 mod read;
 mod resolve;
 mod sentence;
+mod setting_mistake;
+mod settings;
 mod shape;
 mod story;
 pub mod units;
@@ -37,8 +42,11 @@ mod write;
 pub use action::Action;
 pub use condition::Condition;
 pub use diagnostic::{Diagnostic, Origin, Place, Severity, nearest};
+pub use library::{Companion, Open};
 pub use names::Names;
 pub use plan::{Lang, Plan, Scenario, Text, Variant};
 pub use read::LARGEST;
-pub use resolve::{LoadOptions, Loaded, load, parse_action, parse_condition, parse_inject};
+pub use resolve::{
+    LoadOptions, Loaded, load, load_with, parse_action, parse_condition, parse_inject,
+};
 pub use write::to_toml;

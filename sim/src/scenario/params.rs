@@ -10,6 +10,7 @@ use super::LoadOptions;
 use super::diagnostic::{Origin, Place, Sink};
 use super::file::{Kind, Table, Value};
 use super::file_mistake as mistake;
+use super::library::Library;
 use super::read::{Parameters, Reader};
 
 /// The most variants of one scenario.
@@ -29,9 +30,14 @@ pub(super) struct Column {
 }
 
 /// Works out every variant that is to be read.
-pub(super) fn columns(root: &Table, options: &LoadOptions, sink: &mut Sink) -> Vec<Column> {
+pub(super) fn columns(
+    root: &Table,
+    options: &LoadOptions,
+    files: &Library<'_>,
+    sink: &mut Sink,
+) -> Vec<Column> {
     let no_params = Parameters::default();
-    let mut reader = Reader { sink, params: &no_params };
+    let mut reader = Reader { sink, params: &no_params, files };
     let defaults = reader.table(root, "param");
     let written = reader.table(root, "variants");
     let mut columns = from_file(defaults, written, &mut reader);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use kafkalab_core::config::{SettingError, Settings};
+use kafkalab_core::config::Settings;
 use kafkalab_core::time::Duration;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -15,6 +15,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::diagnostic::{Diagnostic, Origin, Outcome, Place, Sink};
 use super::file::{Entry, Kind, Table, Value};
 use super::file_mistake as mistake;
+use super::library::Library;
 use super::plan::Text;
 use super::sentence::Sentence;
 use super::units;
@@ -106,7 +107,7 @@ pub(super) struct Parameters {
 
 impl Parameters {
     /// The value itself, or the one its parameter stands for.
-    fn resolve<'a>(&'a self, value: &'a Value) -> Outcome<&'a Value> {
+    pub(super) fn resolve<'a>(&'a self, value: &'a Value) -> Outcome<&'a Value> {
         let Some(name) = value.as_parameter() else { return Ok(value) };
         match self.values.get(name) {
             Some(found) if found.as_parameter().is_some() => {
@@ -129,6 +130,7 @@ impl Parameters {
 pub(super) struct Reader<'a> {
     pub(super) sink: &'a mut Sink,
     pub(super) params: &'a Parameters,
+    pub(super) files: &'a Library<'a>,
 }
 
 impl<'a> Reader<'a> {
@@ -140,19 +142,24 @@ impl<'a> Reader<'a> {
     /// Reports every key of `table` that is not one of `known`.
     pub(super) fn check_keys(&mut self, table: &Table, called: &str, known: &[&str]) {
         for entry in table.entries.iter().filter(|entry| !known.contains(&entry.key.as_str())) {
-            let setting = known
-                .iter()
-                .find(|key| key.strip_prefix(&entry.key).is_some_and(|rest| rest.starts_with('.')));
-            let nested = matches!(entry.value.kind, Kind::Table(_));
-            self.sink.push(*match setting {
-                Some(setting) if nested => {
-                    let dotted = innermost(entry);
-                    let setting = if known.contains(&dotted.as_str()) { &dotted } else { *setting };
-                    mistake::unquoted_setting(&entry.place, &entry.key, setting)
-                }
-                _ => mistake::unknown_key(&entry.place, &entry.key, called, known),
-            });
+            self.check_key(entry, called, known);
         }
+    }
+
+    /// Reports a key that is not one of `known`.
+    pub(super) fn check_key(&mut self, entry: &Entry, called: &str, known: &[&str]) {
+        let setting = known
+            .iter()
+            .find(|key| key.strip_prefix(&entry.key).is_some_and(|rest| rest.starts_with('.')));
+        let nested = matches!(entry.value.kind, Kind::Table(_));
+        self.sink.push(*match setting {
+            Some(setting) if nested => {
+                let dotted = innermost(entry);
+                let setting = if known.contains(&dotted.as_str()) { &dotted } else { *setting };
+                mistake::unquoted_setting(&entry.place, &entry.key, setting)
+            }
+            _ => mistake::unknown_key(&entry.place, &entry.key, called, known),
+        });
     }
 
     /// The value of `key`, its parameter resolved.
@@ -284,31 +291,19 @@ impl<'a> Reader<'a> {
         en.map(|en| Text { en, ko })
     }
 
-    /// Takes every key of `table` that is one of Kafka's settings.
-    pub(super) fn settings<S: Settings>(&mut self, table: &'a Table) -> S {
-        let mut settings = S::default();
-        for entry in table.entries.iter().filter(|entry| S::KEYS.contains(&entry.key.as_str())) {
-            let Some(value) = self.sink.keep(self.params.resolve(&entry.value)) else { continue };
-            let written = match &value.kind {
-                Kind::Text(text) => text.clone(),
-                Kind::Whole(number) => number.to_string(),
-                Kind::Truth(truth) => truth.to_string(),
-                _ => {
-                    self.push(mistake::wrong_kind(value, "a number, a text, `true` or `false`"));
-                    continue;
-                }
-            };
-            if let Err(SettingError::BadValue(expected)) = settings.set(&entry.key, &written) {
-                let millis = units::duration(&written)
-                    .ok()
-                    .filter(|_| entry.key.strip_suffix(".ms").is_some());
-                self.push(match millis {
-                    Some(time) => mistake::seconds_for_millis(value, &entry.key, time.as_millis()),
-                    None => mistake::bad_value(value, &expected),
-                });
+    /// Takes every key of `table` that is one of ours, each `true` or `false`.
+    pub(super) fn switches<S: Settings>(&mut self, table: &'a Table) -> S {
+        let mut switches = S::default();
+        for key in S::KEYS {
+            let Some(value) = self.value(table, key) else { continue };
+            match &value.kind {
+                Kind::Truth(truth) => switches
+                    .set(key, &truth.to_string())
+                    .expect("each of them is `true` or `false`"),
+                _ => self.push(mistake::wrong_kind(value, "`true` or `false`")),
             }
         }
-        settings
+        switches
     }
 }
 

@@ -1,5 +1,6 @@
 //! From a file to a scenario: everything in order, every mistake kept until the end.
 
+use kafkalab_core::config::catalog::Outside;
 use kafkalab_core::time::Duration;
 
 use super::action::Action;
@@ -9,6 +10,7 @@ use super::condition_parser;
 use super::diagnostic::{Diagnostic, Sink};
 use super::file::{Kind, Table};
 use super::file_mistake as mistake;
+use super::library::{Library, Open};
 use super::names::Names;
 use super::params::{self, Column};
 use super::plan::{Ends, InjectPlan, Plan, Scenario, Text, Variant};
@@ -29,6 +31,8 @@ pub struct LoadOptions {
     pub injects: Vec<String>,
     /// `--expect`: these are judged at the end, and nothing that the file promises.
     pub expects: Vec<String>,
+    /// `--strict`: a setting that is yet to be built is a mistake.
+    pub strict: bool,
 }
 
 /// A scenario, and what its author may want to look at again.
@@ -38,6 +42,8 @@ pub struct Loaded {
     pub scenario: Scenario,
     /// In the order of the text; no errors among them.
     pub warnings: Vec<Diagnostic>,
+    /// Kafka's settings that are written and change nothing, for what they are about is not simulated.
+    pub without_effect: Vec<(String, Outside)>,
 }
 
 const TOP_KEYS: [&str; 16] = [
@@ -47,15 +53,27 @@ const TOP_KEYS: [&str; 16] = [
 
 /// Reads a scenario. `name` is what its messages call it.
 ///
-/// The error lists everything that is wrong, in the order of the text, and at least one thing.
+/// The error lists everything that is wrong, in the order of the text, and at least one thing. No other
+/// file can be read: see [`load_with`].
 pub fn load(name: &str, text: &[u8], options: &LoadOptions) -> Result<Loaded, Vec<Diagnostic>> {
+    load_with(name, text, options, &|_| Err("this scenario is not read from a folder".to_owned()))
+}
+
+/// Reads a scenario, and through `open` the properties files that it names.
+pub fn load_with(
+    name: &str,
+    text: &[u8],
+    options: &LoadOptions,
+    open: Open<'_>,
+) -> Result<Loaded, Vec<Diagnostic>> {
     let (origin, root) = read::tree(name, text).map_err(|mistake| vec![*mistake])?;
+    let files = Library::new(open);
     let mut sink = Sink::default();
-    let columns = params::columns(&root, options, &mut sink);
+    let columns = params::columns(&root, options, &files, &mut sink);
     let mut head = None;
     let mut variants = Vec::new();
     for column in &columns {
-        let mut reader = Reader { sink: &mut sink, params: &column.params };
+        let mut reader = Reader { sink: &mut sink, params: &column.params, files: &files };
         let own = read_head(&root, &mut reader);
         let plan = read_plan(&root, &own, (column, options), &mut reader);
         variants.push(Variant { name: column.name.clone(), plan });
@@ -65,13 +83,17 @@ pub fn load(name: &str, text: &[u8], options: &LoadOptions) -> Result<Loaded, Ve
         }
     }
     params::warn_of_unused(&root, &mut sink);
+    if options.strict {
+        sink.refuse("K0407");
+    }
     let has_errors = sink.has_errors();
-    let found = sink.into_found();
+    let without_effect = sink.take_without_effect();
+    let found = sink.into_found(&origin);
     match head {
         Some(head) if !has_errors => {
             let seed = options.seed.unwrap_or(head.seed);
             let scenario = Scenario { id: head.id, title: head.title, seed, variants, origin };
-            Ok(Loaded { scenario, warnings: found })
+            Ok(Loaded { scenario, warnings: found, without_effect })
         }
         _ => Err(found),
     }

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use kafkalab_core::broker::BrokerSpec;
-use kafkalab_core::config::{
-    BrokerConfig, ConsumerConfig, ProducerConfig, Settings, TopicConfig, Variations,
-};
+use kafkalab_core::config::catalog::Scope;
+use kafkalab_core::config::rules::{Around, Written, topic_defaults};
+use kafkalab_core::config::{BrokerConfig, Settings, TopicConfig, Variations};
 use kafkalab_core::id::{NodeId, TopicId, TopicPartition};
 use kafkalab_core::time::{Duration, Span};
 
@@ -20,6 +20,8 @@ use super::plan::{
     TopicPlan,
 };
 use super::read::Reader;
+use super::setting_mistake;
+use super::settings::Lines;
 use super::units;
 use super::vocabulary::is_reserved;
 
@@ -49,9 +51,9 @@ pub(super) struct World {
 /// Reads it all. A table with mistakes still gives its name, or every mention would be one more.
 pub(super) fn read<'a>(root: &'a Table, reader: &mut Reader<'a>) -> World {
     let mut names = Names::default();
-    let cluster = read_cluster(root, &mut names, reader);
+    let (cluster, brokers) = read_cluster(root, &mut names, reader);
     let net = read_net(root, reader);
-    let topics = read_topics(root, &mut names, reader);
+    let topics = read_topics(root, &brokers, &mut names, reader);
     let clients = read_clients(root, &mut names, reader);
     World { cluster, net, topics, clients, names }
 }
@@ -87,7 +89,12 @@ fn check_free(name: &str, place: &Place) -> Outcome<()> {
     Err(mistake::bad_name(place, name, why))
 }
 
-fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) -> ClusterPlan {
+/// The cluster, and what is written for its brokers: topics have their defaults from it.
+fn read_cluster<'a>(
+    root: &'a Table,
+    names: &mut Names,
+    reader: &mut Reader<'a>,
+) -> (ClusterPlan, Lines) {
     let empty = ClusterPlan {
         brokers: 1,
         controllers: 1,
@@ -102,10 +109,11 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         if root.entry("cluster").is_some() {
             names.brokers = *BROKERS.end() as u16;
         }
-        return empty;
+        return (empty, Lines::none(Scope::Broker, &root.place));
     };
     let own = ["brokers", "controllers", "profile", "variations", "metadata-apply"];
-    reader.check_keys(table, "[cluster]", &[&own, BrokerConfig::KEYS].concat());
+    let lines = Lines::read(Scope::Broker, table, ("[cluster]", &own), reader);
+    lines.judge(Around::default(), reader);
     names.brokers_at = table.entry("brokers").map(Entry::line);
     let brokers = reader.whole(table, "brokers", &BROKERS);
     // With a broken number of brokers no node is unknown.
@@ -126,7 +134,7 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
     }
     let variations = reader.table(table, "variations").map(|table| {
         reader.check_keys(table, "variations", Variations::KEYS);
-        reader.settings(table)
+        reader.switches(table)
     });
     let mut metadata_apply = empty.metadata_apply;
     if let Some(value) = reader.value(table, "metadata-apply") {
@@ -135,15 +143,16 @@ fn read_cluster<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>)
         let range = range.ok_or_else(|| mistake::bad_value(value, form));
         metadata_apply = reader.sink.keep(range).unwrap_or(metadata_apply);
     }
-    let config = reader.settings(table);
-    ClusterPlan {
+    let config: BrokerConfig = lines.settings(reader);
+    let plan = ClusterPlan {
         brokers,
         controllers,
         config,
         variations: variations.unwrap_or_default(),
         metadata_apply,
         profile: empty.profile,
-    }
+    };
+    (plan, lines)
 }
 
 fn read_net<'a>(root: &'a Table, reader: &mut Reader<'a>) -> NetPlan {
@@ -212,18 +221,28 @@ fn named<'a>(
     found
 }
 
-fn read_topics<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) -> Vec<TopicPlan> {
+fn read_topics<'a>(
+    root: &'a Table,
+    brokers: &Lines,
+    names: &mut Names,
+    reader: &mut Reader<'a>,
+) -> Vec<TopicPlan> {
+    let for_brokers = brokers.written();
     let mut topics = Vec::new();
     let mut all = 0;
     for (n, (entry, table)) in named(root, "topic", MOST_TOPICS, reader).into_iter().enumerate() {
         let free = check_free(&entry.key, &entry.place);
         reader.sink.keep(free);
+        let own = ["partitions", "replicas"];
         let called = format!("[topic.{}]", entry.key);
-        let keys = [&["partitions", "replicas"], TopicConfig::KEYS].concat();
-        reader.check_keys(table, &called, &keys);
+        let lines = Lines::read(Scope::Topic, table, (&called, &own), reader);
         let partitions = reader.whole(table, "partitions", &PARTITIONS);
         let broken = table.entry("partitions").is_some() && partitions.is_none();
-        let partitions = partitions.unwrap_or(1) as u32;
+        let partitions = match partitions {
+            Some(partitions) => partitions as u32,
+            None if broken => 1,
+            None => count_of_brokers(brokers, "num.partitions", &PARTITIONS, reader) as u32,
+        };
         all += partitions;
         if all > MOST_PARTITIONS {
             let most = MOST_PARTITIONS as usize;
@@ -234,37 +253,77 @@ fn read_topics<'a>(root: &'a Table, names: &mut Names, reader: &mut Reader<'a>) 
         // With a broken number of partitions no partition is unknown.
         let known = if broken { *PARTITIONS.end() as u32 } else { partitions };
         names.topics.push((entry.key.clone(), known));
-        let replicas = reader.whole(table, "replicas", &REPLICAS).unwrap_or(1) as u16;
+        let replicas = read_replicas(table, brokers, names, reader);
         names.replicas.push(replicas);
-        let config: TopicConfig = reader.settings(table);
-        check_replicas(table, (replicas, config.min_insync_replicas), names, reader);
         topics.push(TopicPlan {
             name: entry.key.clone(),
             id: TopicId(n as u32),
             partitions,
             replicas,
-            config,
+            config: topic_config(&lines, &for_brokers, reader),
         });
     }
     topics
 }
 
-fn check_replicas<'a>(
+/// A topic's settings: its own, else what the brokers say, else Kafka's defaults.
+fn topic_config(lines: &Lines, for_brokers: &Written, reader: &mut Reader<'_>) -> TopicConfig {
+    lines.judge(Around { broker: Some(for_brokers), ..Around::default() }, reader);
+    let mut config = TopicConfig::default();
+    let defaults = topic_defaults(for_brokers);
+    for key in TopicConfig::KEYS {
+        if let Some(value) = defaults.get(*key) {
+            // If it cannot be set, the mistake was found among the brokers' lines.
+            let _kept = config.set(key, value);
+        }
+    }
+    lines.fill(&mut config, reader);
+    config
+}
+
+/// How many partitions or replicas a topic has that does not say it: what the brokers say, or one.
+fn count_of_brokers(
+    brokers: &Lines,
+    key: &str,
+    range: &std::ops::RangeInclusive<i128>,
+    reader: &mut Reader<'_>,
+) -> i128 {
+    let Some(line) = brokers.line(key) else { return 1 };
+    match line.value.trim().parse() {
+        Ok(count) if range.contains(&count) => count,
+        // What is no number at all was found among the brokers' lines.
+        Err(_) => 1,
+        Ok(_) => {
+            let (least, most) = (*range.start(), *range.end());
+            reader.push(setting_mistake::default_out_of_range(line, key, least, most));
+            1
+        }
+    }
+}
+
+fn read_replicas<'a>(
     table: &'a Table,
-    (replicas, min_isr): (u16, u16),
+    brokers: &Lines,
     names: &Names,
     reader: &mut Reader<'a>,
-) {
-    if let Some(value) = reader.value(table, "replicas")
+) -> u16 {
+    let own = reader.whole(table, "replicas", &REPLICAS);
+    let is_own = table.entry("replicas").is_some();
+    let key = "default.replication.factor";
+    let replicas = match own {
+        Some(replicas) => replicas as u16,
+        None if is_own => 1,
+        None => count_of_brokers(brokers, key, &REPLICAS, reader) as u16,
+    };
+    let own_place = reader.value(table, "replicas").map(|value| &value.place);
+    let place = own_place.or(brokers.line(key).map(|line| &line.value_at));
+    if let Some(place) = place
         && replicas > names.brokers
     {
         let at = names.brokers_at.as_ref();
-        reader.push(mistake::too_many_replicas(&value.place, replicas, names.brokers, at));
-    } else if let Some(value) = reader.value(table, "min.insync.replicas")
-        && min_isr > replicas
-    {
-        reader.sink.push(mistake::min_isr_out_of_reach(&value.place, min_isr, replicas));
+        reader.push(mistake::too_many_replicas(place, replicas, names.brokers, at));
     }
+    replicas
 }
 
 fn read_clients<'a>(
@@ -395,7 +454,8 @@ fn read_producer<'a>(
 ) -> ProducerPlan {
     let called = format!("[producer.{}]", entry.key);
     let own = ["topic", "records", "every", "keys", "value-bytes", "start"];
-    reader.check_keys(table, &called, &[&own, ProducerConfig::KEYS].concat());
+    let lines = Lines::read(Scope::Producer, table, (&called, &own), reader);
+    lines.judge(Around::default(), reader);
     for (key, example) in [("topic", "topic = \"orders\""), ("records", "records = 10")] {
         if table.entry(key).is_none() {
             reader.push(mistake::missing_key(&entry.place, key, &called, example));
@@ -411,7 +471,7 @@ fn read_producer<'a>(
         every: reader.duration(table, "every").unwrap_or(Duration::from_millis(10)),
         keys: reader.whole(table, "keys", &(1..=1_000_000)).map(|keys| keys as u32),
         value_bytes: read_value_bytes(table, reader),
-        config: reader.settings(table),
+        config: lines.settings(reader),
     }
 }
 
@@ -446,7 +506,6 @@ fn read_consumer<'a>(
 ) -> ConsumerPlan {
     let called = format!("[consumer.{}]", entry.key);
     let own = ["assign", "process", "start"];
-    let keys = [&own, ConsumerConfig::KEYS].concat();
     let mut grouped = false;
     for (key, instead) in GROUP_KEYS {
         if let Some(entry) = table.entry(key) {
@@ -455,8 +514,9 @@ fn read_consumer<'a>(
         }
     }
     let later = GROUP_KEYS.map(|(key, _)| key);
-    let allowed = if grouped { [keys.as_slice(), &later].concat() } else { keys };
-    reader.check_keys(table, &called, &allowed);
+    let own = if grouped { [own.as_slice(), &later].concat() } else { own.to_vec() };
+    let lines = Lines::read(Scope::Consumer, table, (&called, &own), reader);
+    lines.judge(Around::default(), reader);
     if table.entry("assign").is_none() && !grouped {
         let example = "assign = [\"orders\"]";
         reader.push(mistake::missing_key(&entry.place, "assign", &called, example));
@@ -475,7 +535,7 @@ fn read_consumer<'a>(
     ConsumerPlan {
         assign,
         process: reader.duration(table, "process").unwrap_or_default(),
-        config: reader.settings(table),
+        config: lines.settings(reader),
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Args {
 
 /// Flags that stand before or after the verb.
 #[derive(Clone, Debug, Default, Group)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Common {
     /// Use this seed instead of the scenario's; `random` draws one
     #[arg(long, global = true, value_name = "N|random", value_parser = seed)]
@@ -40,6 +41,9 @@ pub struct Common {
     /// Print more
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
+    /// Refuse settings of Kafka that are yet to be built, instead of warning of them
+    #[arg(long, global = true)]
+    pub strict: bool,
     /// When to use colours
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -55,6 +59,7 @@ impl Common {
             sets: self.sets.clone(),
             seed: self.seed,
             injects: self.injects.clone(),
+            strict: self.strict,
             ..LoadOptions::default()
         }
     }

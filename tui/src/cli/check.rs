@@ -2,15 +2,18 @@
 
 use std::io::{self, Write};
 
+use kafkalab_core::config::catalog::Outside;
+use kafkalab_sim::scenario::Lang;
 use kafkalab_sim::scenario::defaults::DIFFERENCES;
-use kafkalab_sim::scenario::{Diagnostic, Loaded, Place, Scenario, Severity, load};
+use kafkalab_sim::scenario::{Diagnostic, Loaded, Place, Scenario, Severity, load_with};
 use serde_json::json;
 
 use super::args::{CheckArgs, Common};
 use super::exit::Exit;
-use super::lang::LangFlag;
+use super::lang::{self, LangFlag};
 use super::streams::Streams;
-use crate::files;
+use super::text::wrap;
+use crate::{files, settings};
 
 /// Checks every scenario that is named; one that is wrong does not hide the next.
 pub fn run(args: &CheckArgs, common: &Common, streams: &mut Streams) -> io::Result<Exit> {
@@ -34,9 +37,13 @@ pub fn run(args: &CheckArgs, common: &Common, streams: &mut Streams) -> io::Resu
 }
 
 fn check(source: &files::Source, common: &Common, streams: &mut Streams) -> io::Result<bool> {
-    let (scenario, mut found) = match load(&source.name, &source.bytes, &common.load_options()) {
-        Ok(Loaded { scenario, warnings }) => (Some(scenario), warnings),
-        Err(mistakes) => (None, mistakes),
+    let open = |path: &str| source.open(path);
+    let loaded = load_with(&source.name, &source.bytes, &common.load_options(), &open);
+    let (scenario, mut found, without_effect) = match loaded {
+        Ok(Loaded { scenario, warnings, without_effect }) => {
+            (Some(scenario), warnings, without_effect)
+        }
+        Err(mistakes) => (None, mistakes, Vec::new()),
     };
     // Whoever asks for Korean wants all of it: texts without it are mistakes then.
     if common.lang == Some(LangFlag::Ko) {
@@ -46,7 +53,7 @@ fn check(source: &files::Source, common: &Common, streams: &mut Streams) -> io::
     }
     let errors = found.iter().filter(|one| one.severity == Severity::Error).count();
     if common.json {
-        print_json(&source.name, scenario.as_ref(), &found, streams)?;
+        print_json(&source.name, scenario.as_ref(), (&found, &without_effect), streams)?;
         return Ok(errors == 0);
     }
     streams.diagnose(&found)?;
@@ -55,6 +62,9 @@ fn check(source: &files::Source, common: &Common, streams: &mut Streams) -> io::
             let summary = summary(scenario);
             if !common.quiet {
                 writeln!(streams.out, "{}: ok, {summary}", source.name)?;
+            }
+            if common.verbose {
+                print_without_effect(&without_effect, lang::chosen(common.lang), streams)?;
             }
         }
         _ => {
@@ -93,6 +103,34 @@ fn counted(count: usize, what: &str) -> String {
     if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
+/// Names the settings that change nothing here, once, by what they are about.
+fn print_without_effect(
+    settings: &[(String, Outside)],
+    lang: Lang,
+    streams: &mut Streams,
+) -> io::Result<()> {
+    if settings.is_empty() {
+        return Ok(());
+    }
+    let head = match lang {
+        Lang::En => "Without effect here, because it is not simulated:",
+        Lang::Ko => "시뮬레이션하지 않으므로 여기서는 아무것도 바꾸지 않는 설정:",
+    };
+    writeln!(streams.out, "\n{head}")?;
+    for outside in Outside::ALL {
+        let of_it = settings.iter().filter(|(_, one)| *one == outside);
+        let names: Vec<&str> = of_it.map(|(name, _)| name.as_str()).collect();
+        if names.is_empty() {
+            continue;
+        }
+        writeln!(streams.out, "  {}", settings::outside(outside, lang))?;
+        for line in wrap(&names.join(", "), streams.columns.saturating_sub(6)) {
+            writeln!(streams.out, "      {line}")?;
+        }
+    }
+    Ok(())
+}
+
 fn print_differences(streams: &mut Streams) -> io::Result<()> {
     writeln!(streams.out, "\nWhat differs from a Kafka cluster with default settings:")?;
     for difference in DIFFERENCES {
@@ -107,7 +145,7 @@ fn print_differences(streams: &mut Streams) -> io::Result<()> {
 fn print_json(
     name: &str,
     scenario: Option<&Scenario>,
-    found: &[Diagnostic],
+    (found, without_effect): (&[Diagnostic], &[(String, Outside)]),
     streams: &mut Streams,
 ) -> io::Result<()> {
     for one in found {
@@ -130,6 +168,7 @@ fn print_json(
     let line = json!({
         "v": 1, "k": "check", "file": name, "ok": ok, "steps": steps, "promises": promises,
         "variants": variants,
+        "without_effect": without_effect.iter().map(|(key, _)| key).collect::<Vec<_>>(),
     });
     writeln!(streams.out, "{line}")
 }

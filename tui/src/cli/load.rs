@@ -2,7 +2,7 @@
 
 use std::io;
 
-use kafkalab_sim::scenario::{LoadOptions, Loaded, Scenario, load};
+use kafkalab_sim::scenario::{LoadOptions, Loaded, Scenario, load_with};
 
 use super::streams::Streams;
 use crate::files;
@@ -21,8 +21,8 @@ pub fn scenario(
             return Ok(None);
         }
     };
-    match load(&source.name, &source.bytes, options) {
-        Ok(Loaded { scenario, warnings }) => {
+    match load_with(&source.name, &source.bytes, options, &|path| source.open(path)) {
+        Ok(Loaded { scenario, warnings, .. }) => {
             if !is_quiet {
                 streams.diagnose(&warnings)?;
             }

@@ -116,7 +116,7 @@ mod tests {
         let out = Buffer::default();
         let (exit, said) = command("kafkalab check 02 --set acks=5", &out);
         assert_eq!((exit, out.text().as_str()), (Exit::Usage, ""));
-        assert!(said.contains("expected `0`, `1` or `all`"), "{said}");
+        assert!(said.contains("expected `all`, `-1`, `0` or `1`"), "{said}");
         assert!(said.ends_with("02-acks-leader-crash.toml: 1 mistake\n"), "{said}");
     }
 

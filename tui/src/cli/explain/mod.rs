@@ -29,6 +29,7 @@ use super::streams::Streams;
 use super::text::wrap;
 use crate::glossary;
 use crate::narrate::{Counted, Narrator, Sentence, Subject, stamp};
+use crate::settings;
 
 /// Where the state of things stands beside a sentence.
 const STATE_COLUMN: usize = 57;
@@ -49,7 +50,8 @@ pub fn run(
 
 /// Whether a word names a scenario rather than a term: a lesson, a path, or stdin.
 fn is_scenario(word: &str) -> bool {
-    let is_term = glossary::find(word).is_some();
+    let is_setting = word == "settings" || settings::is_setting(word);
+    let is_term = glossary::find(word).is_some() || is_setting;
     let path = Path::new(word);
     let is_path = path.components().count() > 1 || path.extension().is_some_and(|e| e == "toml");
     !is_term && (word == "-" || is_path || builtin::find(word).is_some())
@@ -76,8 +78,18 @@ fn run_recorded(
 
 fn term(word: &str, common: &Common, streams: &mut Streams) -> io::Result<Exit> {
     let lang = lang::chosen(common.lang);
-    if let Some(term) = glossary::find(word) {
-        for line in glossary::show(term, lang, streams.columns) {
+    let lines = match glossary::find(word) {
+        Some(term) => {
+            let mut lines = glossary::show(term, lang, streams.columns);
+            lines.extend(settings::facts(word, lang, streams.columns));
+            lines
+        }
+        None if word == "settings" => settings::list(lang, streams.columns, common.verbose),
+        None if settings::is_setting(word) => settings::show(word, lang, streams.columns),
+        None => Vec::new(),
+    };
+    if !lines.is_empty() {
+        for line in lines {
             writeln!(streams.out, "{line}")?;
         }
         return Ok(Exit::Pass);
@@ -90,8 +102,12 @@ fn term(word: &str, common: &Common, streams: &mut Streams) -> io::Result<Exit> 
         }
         return Ok(Exit::Pass);
     }
-    let help = glossary::nearest_term(word).map_or_else(
-        || format!("the terms are {}", glossary::names().join(", ")),
+    let near = glossary::nearest_term(word).or_else(|| settings::nearest_setting(word));
+    let help = near.map_or_else(
+        || {
+            let terms = glossary::names().join(", ");
+            format!("the terms are {terms}; `explain settings` lists Kafka's settings")
+        },
         |near| format!("a term with a similar name exists: {near}"),
     );
     streams.complain(&format!("there is no term called {word}"), Some(&help))?;
