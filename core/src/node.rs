@@ -58,6 +58,12 @@ macro_rules! nodes {
                 }
             }
 
+            fn is_listening(&self) -> bool {
+                match self {
+                    $(Self::$kind(process) => process.is_listening(),)*
+                }
+            }
+
             fn next_alarm(&self) -> Instant {
                 match self {
                     $(Self::$kind(process) => process.next_alarm(),)*

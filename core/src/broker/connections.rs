@@ -55,6 +55,15 @@ impl Connections {
         !connection.waiting.is_empty()
     }
 
+    /// The request being served waits for the disk: it is the first to be served next.
+    pub(super) fn put_back(&mut self, to: ReplyTo, request: Request) {
+        if let Some(connection) = self.get(to.conn) {
+            assert!(connection.is_muted, "it was being served");
+            connection.is_muted = false;
+            connection.waiting.push_front((to, request));
+        }
+    }
+
     /// Takes the next waiting request of `id`, unless one is being served.
     pub(super) fn next(&mut self, id: ConnId) -> Option<(ReplyTo, Request)> {
         let connection = self.get(id).filter(|connection| !connection.is_muted)?;

@@ -121,6 +121,11 @@ impl Fetcher {
         self.resume_at = now + config.replica_fetch_backoff;
     }
 
+    /// It waits for its disk until then.
+    pub fn wait_for_disk(&mut self, until: Instant) {
+        self.resume_at = self.resume_at.max(until);
+    }
+
     /// Sends what can be sent, connecting first if need be.
     pub fn go_on(
         &mut self,

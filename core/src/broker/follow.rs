@@ -3,7 +3,8 @@
 //!
 
 use super::fetcher::{Asked, FetchState, Fetched, Fetcher};
-use super::{AnswerId, Broker};
+use super::work::Lane;
+use super::{AnswerId, Broker, FetchedData, Work};
 use crate::engine::Effects;
 use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
@@ -13,7 +14,7 @@ use crate::protocol::{
     OffsetSpec, ReplicaReader,
 };
 use crate::replica::{AlterOutcome, Partition, truncation_point};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 
 impl Broker {
     // ---- fetchers ------------------------------------------------------------------------------
@@ -86,6 +87,26 @@ impl Broker {
             return;
         };
         assert_eq!(asked.len(), response.partitions.len(), "one answer per partition asked for");
+        let data = FetchedData { asked, response };
+        let delay = fx.disk_delay();
+        let has_data = data.response.partitions.iter().any(|answer| answer.bytes() > 0);
+        if delay == Duration::ZERO || !has_data {
+            return self.apply_fetched_data(now, leader, data, fx);
+        }
+        fetcher.wait_for_disk(now + delay);
+        let work = Work::ApplyFetched(leader, data);
+        self.work.push_at(now, Lane::Fetcher(leader), now + delay, fx.input(), work);
+    }
+
+    /// Takes in what `leader` sent, and fetches on.
+    pub(super) fn apply_fetched_data(
+        &mut self,
+        now: Instant,
+        leader: NodeId,
+        FetchedData { asked, response }: FetchedData,
+        fx: &mut Effects,
+    ) {
+        let Some(place) = self.fetchers.iter().position(|f| f.leader() == leader) else { return };
         for ((tp, offset, leader_epoch), answer) in asked.into_iter().zip(response.partitions) {
             assert_eq!(tp, answer.tp, "answers come in the order of the request");
             let current = self.fetchers[place].get_mut(tp);
@@ -166,9 +187,9 @@ impl Broker {
                     FetchState::Fetching
                 }
                 OffsetSpec::Latest => FetchState::OutOfRange(OffsetSpec::Earliest),
-                // The leader's log starts at or below this one's end: go on from here. (A log that
-                // starts beyond needs retention or DeleteRecords, which come later.)
-                OffsetSpec::Earliest => FetchState::Delayed(now + backoff),
+                // The leader's log reaches from its start to this one's end or further: go on from
+                // here. (A log that starts beyond needs retention or DeleteRecords, which come later.)
+                OffsetSpec::Earliest => FetchState::Fetching,
             };
             let position = fetch_position(partition, epoch);
             let fetched = self.fetchers[place].get_mut(tp).expect("just seen");
@@ -178,21 +199,6 @@ impl Broker {
     }
 
     // ---- in-sync replicas ----------------------------------------------------------------------
-
-    /// Proposes `follower` for the ISR of `tp` if it may join.
-    pub(super) fn propose_expansion(
-        &mut self,
-        now: Instant,
-        tp: TopicPartition,
-        follower: NodeId,
-        fx: &mut Effects,
-    ) {
-        let (partition, view) = self.replicas.get_with_view(tp, now);
-        let item = partition.and_then(|p| p.propose_expansion(follower, view, fx));
-        if let Some(item) = item {
-            self.submit(now, item, fx);
-        }
-    }
 
     /// Looks for followers that lag, in every partition this broker leads.
     pub(super) fn propose_shrinks(&mut self, now: Instant, fx: &mut Effects) {
@@ -209,7 +215,7 @@ impl Broker {
 
     /// Hands a proposal on. If an older one of the same partition is still on its way, this one is
     /// not attempted and the leader stays with its last committed set.
-    fn submit(&mut self, now: Instant, item: AlterPartitionItem, fx: &mut Effects) {
+    pub(super) fn submit(&mut self, now: Instant, item: AlterPartitionItem, fx: &mut Effects) {
         let tp = item.tp;
         if !self.alter.submit(now, item, &mut self.ids, fx) {
             self.replicas.get_mut(tp).expect("it proposed").withdraw_proposal();

@@ -32,15 +32,15 @@ pub use replicas::Replicas;
 use crate::chance::{Chance, Draws, DrawsAbout};
 use crate::config::{BrokerConfig, Variations};
 use crate::engine::{Effects, FlushId, HaltReason, Input, Process, ReplyTo};
-use crate::epoch::{BrokerEpoch, Offset, ProducerEpoch};
+use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset, ProducerEpoch};
 use crate::error_code::ErrorCode;
 use crate::event::LifecycleState;
 use crate::id::{ConnId, CorrelationId, Incarnation, NodeId, TopicPartition};
 use crate::log::ReplicaFiles;
 use crate::net::{Backoff, Channel, ChannelConfig, ConnIds};
 use crate::protocol::{
-    AlterPartitionItem, Body, FetchAnswer, FetchRequest, Frame, InitProducerIdResponse, Request,
-    Response,
+    AlterPartitionItem, Body, FetchAnswer, FetchRequest, FetchResponse, Frame,
+    InitProducerIdResponse, Request, Response,
 };
 use crate::raft::{MetadataLogDisk, Observer, ObserverSpec, VoterSet};
 use crate::replica::FollowerUpdate;
@@ -100,11 +100,24 @@ struct PendingFetch {
     updates: Vec<FollowerUpdate>,
 }
 
+/// A leader's answer, and what was asked for: partition, offset and leader epoch.
+#[derive(Clone, Debug)]
+struct FetchedData {
+    asked: Vec<(TopicPartition, Offset, LeaderEpoch)>,
+    response: FetchResponse,
+}
+
 /// A queued step.
 #[derive(Clone, Debug)]
 enum Work {
     /// The next request of a connection.
     Serve(ConnId),
+    /// The next request of a connection, for which a slow disk has written or read.
+    ServeFromDisk(ConnId),
+    /// A fetch that was parked, for which a slow disk has read.
+    AnswerFetch(purgatory::ParkedFetch),
+    /// What a leader sent, which a slow disk has written.
+    ApplyFetched(NodeId, FetchedData),
     /// The second step of a follower's fetch.
     CountFollower(PendingFetch),
     /// A look at what waits for a partition.
@@ -239,12 +252,8 @@ impl Broker {
     fn on_request(&mut self, now: Instant, frame: Frame, fx: &mut Effects) {
         let Body::Request(request) = frame.body else { unreachable!("checked by the caller") };
         let to = ReplyTo { conn: frame.conn, correlation: frame.correlation, asked: fx.input() };
-        let is_open = matches!(
-            self.state(),
-            LifecycleState::Running | LifecycleState::PendingControlledShutdown
-        );
-        if !is_open {
-            // Its ports open when it is unfenced (C-25) and close before it flushes (L-77).
+        if !self.is_listening() {
+            // Its port has closed since this connection was made.
             fx.close(to.conn);
         } else if let Some(request) = self.connections.arrive(to, request) {
             self.serve(now, to, request, fx);
@@ -425,6 +434,13 @@ impl Broker {
                     self.serve(now, to, request, fx);
                 }
             }
+            Work::ServeFromDisk(conn) => {
+                if let Some((to, request)) = self.connections.next(conn) {
+                    self.serve_now(now, to, request, fx);
+                }
+            }
+            Work::AnswerFetch(parked) => self.answer_fetch(now, &parked, fx),
+            Work::ApplyFetched(leader, data) => self.apply_fetched_data(now, leader, data, fx),
             Work::CountFollower(fetch) => self.count_follower(now, fetch, fx),
             Work::Complete(tp) => self.complete(now, tp, fx),
             Work::Publish(end) => self.publish(now, end, fx),
@@ -528,6 +544,17 @@ impl Process for Broker {
                 self.terminate(now, fx);
             }
             Input::Ask(_) => unreachable!("a broker has no application"),
+        }
+    }
+
+    /// Its port opens when it is unfenced for the first time (C-25) and closes before it flushes
+    /// (L-77).
+    fn is_listening(&self) -> bool {
+        match self.state() {
+            LifecycleState::Running | LifecycleState::PendingControlledShutdown => true,
+            LifecycleState::Starting | LifecycleState::Recovery | LifecycleState::ShuttingDown => {
+                false
+            }
         }
     }
 

@@ -121,8 +121,14 @@ impl Broker {
         registration: &PartitionRegistration,
         fx: &mut Effects,
     ) {
+        let is_stopping = self.state() == LifecycleState::PendingControlledShutdown;
+        let is_out = registration.leader.is_none() || !registration.isr.contains(self.me);
         let partition = self.replicas.get_or_create(tp);
-        if partition.make_follower(registration, fx) {
+        let is_new_epoch = partition.make_follower(registration, fx);
+        if is_stopping && is_out {
+            // Nobody waits for its copy any more, and it will not be asked to lead.
+            self.stop_fetching(tp);
+        } else if is_new_epoch {
             self.stop_fetching(tp);
             if let Some(leader) = registration.leader {
                 self.start_fetching(now, tp, leader, registration.leader_epoch, fx);

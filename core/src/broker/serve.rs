@@ -21,12 +21,48 @@ use crate::protocol::{
     OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, OffsetSpec, ProduceAnswer,
     ProducePartition, ProduceRequest, ProduceResponse, Reader, Request, Response,
 };
-use crate::replica::{FollowerUpdate, Partition};
-use crate::time::Instant;
+use crate::replica::{Counted, FollowerUpdate, Partition};
+use crate::time::{Duration, Instant};
 
 impl Broker {
-    /// Serves the request behind `to` now.
+    /// Serves the request behind `to`: now, or when a slow disk has written or read for it.
     pub(super) fn serve(&mut self, now: Instant, to: ReplyTo, request: Request, fx: &mut Effects) {
+        let delay = fx.disk_delay();
+        if delay == Duration::ZERO || !self.uses_disk(now, &request) {
+            return self.serve_now(now, to, request, fx);
+        }
+        self.connections.put_back(to, request);
+        let work = Work::ServeFromDisk(to.conn);
+        self.work.push_at(now, Lane::Network(to.conn), now + delay, fx.input(), work);
+    }
+
+    /// Whether the request appends, or reads data that is there.
+    fn uses_disk(&self, now: Instant, request: &Request) -> bool {
+        match request {
+            Request::Produce(_) => true,
+            Request::Fetch(request) => {
+                self.read(now, request).0.iter().any(|answer| answer.bytes() > 0)
+            }
+            Request::ListOffsets(_)
+            | Request::Metadata(_)
+            | Request::InitProducerId(_)
+            | Request::AllocateProducerIds(_)
+            | Request::AlterPartition(_)
+            | Request::BrokerRegistration(_)
+            | Request::BrokerHeartbeat(_)
+            | Request::CreateTopics(_)
+            | Request::QuorumFetch(_) => false,
+        }
+    }
+
+    /// Serves the request behind `to` now.
+    pub(super) fn serve_now(
+        &mut self,
+        now: Instant,
+        to: ReplyTo,
+        request: Request,
+        fx: &mut Effects,
+    ) {
         match request {
             Request::Produce(request) => self.on_produce(now, to, &request, fx),
             Request::Fetch(request) => self.on_fetch(now, to, request, fx),
@@ -242,9 +278,11 @@ impl Broker {
                 .ok_or(ErrorCode::NotLeaderOrFollower)
                 .and_then(|partition| partition.count_follower(reader, update, view, fx));
             match counted {
-                Ok(moved) => {
-                    self.propose_expansion(now, update.tp, reader.broker, fx);
-                    if moved {
+                Ok(Counted { proposal, has_watermark_moved }) => {
+                    if let Some(item) = proposal {
+                        self.submit(now, item, fx);
+                    }
+                    if has_watermark_moved {
                         self.complete_later(now, update.tp, fx);
                     }
                 }
@@ -267,7 +305,7 @@ impl Broker {
         fx: &mut Effects,
     ) {
         let bytes: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
-        let is_urgent = request.max_wait == crate::time::Duration::ZERO
+        let is_urgent = request.max_wait == Duration::ZERO
             || answers.is_empty()
             || bytes >= u64::from(request.min_bytes)
             || answers.iter().any(|a| a.error != ErrorCode::None || a.diverging.is_some());
@@ -285,8 +323,19 @@ impl Broker {
         }
     }
 
-    /// Answers a fetch that waited: reads again, counts nobody.
+    /// Answers a fetch that waited: reads again, counts nobody. A slow disk takes its time.
     pub(super) fn finish_fetch(&mut self, now: Instant, parked: ParkedFetch, fx: &mut Effects) {
+        let (partitions, _) = self.read(now, &parked.request);
+        let delay = fx.disk_delay();
+        if delay == Duration::ZERO || partitions.iter().all(|answer| answer.bytes() == 0) {
+            return self.answer(now, parked.to, FetchResponse { partitions }, fx);
+        }
+        let lane = Lane::Network(parked.to.conn);
+        self.work.push_at(now, lane, now + delay, fx.input(), Work::AnswerFetch(parked));
+    }
+
+    /// Answers a fetch for which a slow disk has read.
+    pub(super) fn answer_fetch(&mut self, now: Instant, parked: &ParkedFetch, fx: &mut Effects) {
         let (partitions, _) = self.read(now, &parked.request);
         self.answer(now, parked.to, FetchResponse { partitions }, fx);
     }

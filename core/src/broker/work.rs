@@ -7,7 +7,7 @@
 //! least 1 µs, so that steps of other lanes come in between.
 
 use crate::chance::{DrawsAbout, Name};
-use crate::id::{ConnId, InputNo};
+use crate::id::{ConnId, InputNo, NodeId};
 use crate::time::{Duration, Instant};
 use std::collections::BinaryHeap;
 
@@ -16,6 +16,8 @@ use std::collections::BinaryHeap;
 pub(super) enum Lane {
     /// One connection: one request at a time, answers in order of the requests.
     Network(ConnId),
+    /// The fetcher for a leader.
+    Fetcher(NodeId),
     /// The publication of metadata.
     Metadata,
     /// The completion of parked requests.
@@ -127,7 +129,6 @@ impl<W> WorkQueue<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::NodeId;
 
     const CONN: ConnId = ConnId { client: NodeId::client(1), n: 0 };
 

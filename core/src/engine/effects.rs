@@ -3,6 +3,7 @@
 use crate::event::Event;
 use crate::id::{ConnId, CorrelationId, InputNo, NodeId};
 use crate::protocol::{Body, Request, Response};
+use crate::time::Duration;
 
 /// Names one flush of one life of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +67,7 @@ pub struct Effects {
     /// The number of the input being handled: what a parked request or work item remembers.
     input: InputNo,
     cause: Option<InputNo>,
+    disk_delay: Duration,
 }
 
 impl Effects {
@@ -74,6 +76,17 @@ impl Effects {
         self.list.clear();
         self.input = input;
         self.cause = None;
+        self.disk_delay = Duration::ZERO;
+    }
+
+    /// Says that the disk is slow. For hosts.
+    pub const fn set_disk_delay(&mut self, delay: Duration) {
+        self.disk_delay = delay;
+    }
+
+    /// What an append or a read of data takes longer at the moment; zero on a healthy disk.
+    pub const fn disk_delay(&self) -> Duration {
+        self.disk_delay
     }
 
     /// The number of the input being handled.

@@ -69,6 +69,11 @@ pub trait Process: Clone + Sized {
     /// Handles one input.
     fn handle(&mut self, clock: Clock, input: Input, fx: &mut Effects);
 
+    /// Whether it accepts connections; if not, attempts to connect are refused.
+    fn is_listening(&self) -> bool {
+        true
+    }
+
     /// When this process next wants an [`Input::Alarm`]; [`Instant::NEVER`] if it does not.
     fn next_alarm(&self) -> Instant;
 

@@ -16,12 +16,12 @@ pub struct FollowerProgress {
     pub log_end: Option<Offset>,
     /// The incarnation that fetched.
     pub broker_epoch: Option<BrokerEpoch>,
-    /// When it last fetched.
-    pub last_fetch: Instant,
+    /// When it last fetched; `None` is never.
+    pub last_fetch: Option<Instant>,
     /// The leader's log end at that fetch.
     pub leader_end_at_last_fetch: Offset,
-    /// When it last had everything the leader had.
-    pub last_caught_up: Instant,
+    /// When it last had everything the leader had; `None` is never (Kafka writes 0, which is 1970).
+    pub last_caught_up: Option<Instant>,
 }
 
 impl FollowerProgress {
@@ -31,15 +31,15 @@ impl FollowerProgress {
             broker,
             log_end: None,
             broker_epoch: None,
-            last_fetch: Instant::ZERO,
+            last_fetch: None,
             leader_end_at_last_fetch: Offset::ZERO,
-            last_caught_up: if is_in_isr { now } else { Instant::ZERO },
+            last_caught_up: is_in_isr.then_some(now),
         }
     }
 
     /// The same leader begins a higher epoch at `epoch_start`.
     pub fn begin_epoch(&mut self, is_in_isr: bool, epoch_start: Offset, now: Instant) {
-        let seen = if is_in_isr { now } else { Instant::ZERO };
+        let seen = is_in_isr.then_some(now);
         self.last_fetch = seen;
         self.last_caught_up = seen;
         self.leader_end_at_last_fetch = epoch_start;
@@ -49,25 +49,27 @@ impl FollowerProgress {
     /// its log end is another than before.
     pub fn fetched(&mut self, offset: Offset, leader_end: Offset, now: Instant) -> bool {
         if offset >= leader_end {
-            self.last_caught_up = self.last_caught_up.max(now);
+            self.last_caught_up = self.last_caught_up.max(Some(now));
         } else if offset >= self.leader_end_at_last_fetch {
             // It now has all that the leader had at its last fetch: it was caught up *then*.
             self.last_caught_up = self.last_caught_up.max(self.last_fetch);
         }
         self.leader_end_at_last_fetch = self.leader_end_at_last_fetch.max(leader_end);
-        self.last_fetch = now;
+        self.last_fetch = Some(now);
         self.log_end.replace(offset) != Some(offset)
     }
 
     /// Level with the leader, or level not longer ago than `lag_max`.
     pub fn is_caught_up(&self, leader_end: Offset, lag_max: Duration, now: Instant) -> bool {
-        self.log_end == Some(leader_end) || now.since(self.last_caught_up) <= lag_max
+        let is_recent = |at: Instant| now.since(at) <= lag_max;
+        self.log_end == Some(leader_end) || self.last_caught_up.is_some_and(is_recent)
     }
 
-    /// Whether the leader, by its own metadata, may count it in.
+    /// Whether the leader, by its own metadata, may count it in: a broker that serves, in the
+    /// incarnation that fetched. Of one that never fetched the incarnation is not known.
     pub fn is_eligible(&self, image: &MetadataImage, checks_active: bool) -> bool {
         let Some(registration) = image.brokers.get(&self.broker) else { return false };
-        let same_life = self.broker_epoch.is_none_or(|epoch| epoch == registration.epoch);
+        let same_life = self.broker_epoch == Some(registration.epoch);
         (registration.is_active() || !checks_active) && same_life
     }
 }
@@ -103,6 +105,8 @@ impl PendingIsr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Incarnation;
+    use crate::metadata::MetadataRecord;
 
     const LAG: Duration = Duration::from_secs(30);
 
@@ -135,6 +139,40 @@ mod tests {
         assert!(follower.is_caught_up(Offset(7), LAG, at(9999)), "R-37 corollary (a)");
         assert!(!follower.is_caught_up(Offset(8), LAG, at(32)));
         assert!(follower.is_caught_up(Offset(8), LAG, at(31)));
+    }
+
+    #[test]
+    fn who_never_caught_up_is_not_in_sync_however_early_it_is() {
+        let stranger = FollowerProgress::unknown(NodeId::broker(3), false, at(1));
+        assert!(!stranger.is_caught_up(Offset(7), LAG, at(2)));
+        let mut member = FollowerProgress::unknown(NodeId::broker(3), true, at(1));
+        assert!(
+            member.is_caught_up(Offset(7), LAG, at(2)),
+            "a member has a lag time to show itself"
+        );
+        member.begin_epoch(false, Offset(7), at(2));
+        assert!(!member.is_caught_up(Offset(7), LAG, at(3)), "it left the ISR before this epoch");
+        member.fetched(Offset(5), Offset(9), at(3));
+        assert!(!member.is_caught_up(Offset(9), LAG, at(3)), "it fetched, and was behind");
+    }
+
+    #[test]
+    fn the_incarnation_that_fetched_must_be_the_registered_one() {
+        let broker = NodeId::broker(2);
+        let mut image = MetadataImage::default();
+        let (incarnation, epoch) = (Incarnation(0), BrokerEpoch(0));
+        image.replay(&MetadataRecord::RegisterBroker { broker, incarnation, epoch });
+        image.replay(&MetadataRecord::BrokerRegistrationChange {
+            broker,
+            epoch,
+            fenced: Some(false),
+            in_controlled_shutdown: false,
+        });
+        let unknown = FollowerProgress::unknown(broker, false, at(0));
+        let of = |epoch| FollowerProgress { broker_epoch: Some(BrokerEpoch(epoch)), ..unknown };
+        assert!(of(0).is_eligible(&image, true));
+        assert!(!of(1).is_eligible(&image, true), "its later life is not registered here yet");
+        assert!(!unknown.is_eligible(&image, true), "it never fetched");
     }
 
     #[test]

@@ -8,9 +8,20 @@ use crate::epoch::{LeaderEpoch, Offset};
 use crate::error_code::ErrorCode;
 use crate::event::ReplicaEvent;
 use crate::log::{AppendInfo, Slice};
-use crate::protocol::{Divergence, FetchAnswer, FetchPartition, Reader, ReplicaReader};
+use crate::protocol::{
+    AlterPartitionItem, Divergence, FetchAnswer, FetchPartition, Reader, ReplicaReader,
+};
 use crate::record::BatchBody;
 use std::sync::Arc;
+
+/// What the counting of a follower led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// The proposal to send, with the follower in the ISR.
+    pub proposal: Option<AlterPartitionItem>,
+    /// The high watermark moved.
+    pub has_watermark_moved: bool,
+}
 
 /// What a read found.
 enum Found {
@@ -173,14 +184,16 @@ impl Partition {
         }
     }
 
-    /// Counts the follower that fetched. Says whether the high watermark moved.
+    /// Counts the follower that fetched, proposes it for the ISR if it may join, and only then
+    /// moves the high watermark: a newcomer that was just proposed is waited for
+    /// (`updateFollowerFetchState`).
     pub fn count_follower(
         &mut self,
         reader: ReplicaReader,
         update: FollowerUpdate,
         view: View<'_>,
         fx: &mut Effects,
-    ) -> Result<bool, ErrorCode> {
+    ) -> Result<Counted, ErrorCode> {
         let tp = self.tp;
         let leadership = self.leadership_mut().ok_or(ErrorCode::NotLeaderOrFollower)?;
         let known = view.image.brokers.get(&reader.broker);
@@ -194,12 +207,13 @@ impl Partition {
             .ok_or(ErrorCode::NotLeaderOrFollower)?;
         follower.broker_epoch = Some(reader.epoch);
         let has_moved = follower.fetched(update.offset, update.leader_end, view.now);
-        if !has_moved {
-            return Ok(false);
+        if has_moved {
+            let (follower, log_end_offset) = (reader.broker, update.offset);
+            fx.note(ReplicaEvent::FollowerCounted { tp, follower, log_end_offset });
         }
-        let (follower, log_end_offset) = (reader.broker, update.offset);
-        fx.note(ReplicaEvent::FollowerCounted { tp, follower, log_end_offset });
-        Ok(self.advance_high_watermark(view, fx))
+        let proposal = self.propose_expansion(reader.broker, view, fx);
+        let has_watermark_moved = has_moved && self.advance_high_watermark(view, fx);
+        Ok(Counted { proposal, has_watermark_moved })
     }
 
     /// Moves the high watermark to what everyone who counts has. Says whether it moved.

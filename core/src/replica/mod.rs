@@ -7,7 +7,10 @@ mod partition;
 mod proposing;
 mod truncation;
 
+#[cfg(test)]
+mod tests;
+
 pub use isr::{FollowerProgress, PendingIsr};
-pub use leading::{Budget, ReadResult};
+pub use leading::{Budget, Counted, ReadResult};
 pub use partition::{AlterOutcome, FollowerUpdate, Leadership, Partition, Role, View};
 pub use truncation::truncation_point;

@@ -12,7 +12,7 @@ use crate::protocol::{AlterPartitionAnswer, AlterPartitionItem};
 
 impl Partition {
     /// Proposes to add `broker` if it has caught up and may join. The request to send.
-    pub fn propose_expansion(
+    pub(super) fn propose_expansion(
         &mut self,
         broker: NodeId,
         view: View<'_>,

@@ -148,11 +148,11 @@ impl<P: Process> World<P> {
         self.nodes[slot].skew = millis;
     }
 
-    /// From now on every flush of `node` takes so much longer; zero ends that.
+    /// From now on every flush, append and read of `node` takes so much longer; zero ends that.
     pub fn slow_disk(&mut self, node: NodeId, extra: Duration) {
         let slot = self.slot(node);
         self.begin(Tag::SlowDisk, [slot as u64, extra.as_micros()]);
-        self.nodes[slot].flush_extra = extra;
+        self.nodes[slot].disk_extra = extra;
     }
 
     /// Nothing passes from `from` to `to` until it heals.

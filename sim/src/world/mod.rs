@@ -337,6 +337,7 @@ impl<P: Process> World<P> {
         self.trace.word(report::code(&what));
         let mut fx = std::mem::take(&mut self.fx);
         fx.begin(self.inputs);
+        fx.set_disk_delay(self.nodes[slot].disk_extra);
         let clock = self.nodes[slot].clock(self.now);
         match self.nodes[slot].run(clock, input, &mut fx) {
             Ok(()) => self.apply(slot, &mut fx),

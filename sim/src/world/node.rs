@@ -70,8 +70,8 @@ pub(super) struct Node<P: Process> {
     pub(super) skew: i64,
     /// The moment of its one alarm on the agenda; `NEVER` if there is none.
     pub(super) alarm: Instant,
-    /// What `slow_disk` adds to a flush.
-    pub(super) flush_extra: Duration,
+    /// What `slow_disk` adds to a flush, an append and a read of data.
+    pub(super) disk_extra: Duration,
     flushed_at: Instant,
     flush_draws: Draws,
     pub(super) power_draws: DrawsAbout,
@@ -88,7 +88,7 @@ impl<P: Process> Node<P> {
             backlog: Vec::new(),
             skew: 0,
             alarm: Instant::NEVER,
-            flush_extra: Duration::ZERO,
+            disk_extra: Duration::ZERO,
             flushed_at: Instant::ZERO,
             flush_draws: Draws::of(seed, "flush", setup.name),
             power_draws: DrawsAbout::of(seed, "power", setup.name),
@@ -100,6 +100,11 @@ impl<P: Process> Node<P> {
             Life::Up(process) | Life::Poisoned(process) => Some(process),
             Life::Down(_) | Life::Starting(_) | Life::Lost => None,
         }
+    }
+
+    /// Whether an attempt to connect is accepted: by a process that listens.
+    pub(super) fn is_listening(&self) -> bool {
+        matches!(&self.life, Life::Up(process) if process.is_listening())
     }
 
     pub(super) const fn is_up(&self) -> bool {
@@ -141,7 +146,7 @@ impl<P: Process> Node<P> {
     /// When a flush that is asked for at `now` will be done. A disk does one at a time.
     pub(super) fn flush(&mut self, now: Instant, config: DiskConfig) -> Instant {
         let length = self.flush_draws.between(now, config.flush_min, config.flush_max);
-        self.flushed_at = self.flushed_at.max(now) + length + self.flush_extra;
+        self.flushed_at = self.flushed_at.max(now) + length + self.disk_extra;
         self.flushed_at
     }
 

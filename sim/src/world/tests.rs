@@ -2,7 +2,7 @@
 //! every message and every flush takes exactly one millisecond.
 
 use super::{DiskConfig, Finding, Latency, NetConfig, NodeSetup, World};
-use Do::{Close, Connect, Flush, Halt, Metadata, Panic, ProducerId, Spin};
+use Do::{Close, Connect, Deaf, Flush, Halt, Metadata, Panic, ProducerId, Spin};
 use kafkalab_core::chance::DrawsAbout;
 use kafkalab_core::engine::{Command, Effects, FlushId, HaltReason, Input, Process, ReplyTo};
 use kafkalab_core::id::{ConnId, CorrelationId, Incarnation, NodeId};
@@ -23,6 +23,8 @@ enum Do {
     Flush(u64),
     Halt,
     Panic,
+    /// Accepts no connections from now on.
+    Deaf,
     /// Wants to go on at once, for ever.
     Spin,
 }
@@ -34,6 +36,7 @@ struct Toy {
     script: Vec<(u64, Do)>,
     done: usize,
     spins: bool,
+    is_deaf: bool,
     disk: ToyDisk,
 }
 
@@ -64,7 +67,7 @@ impl Process for Toy {
         if life > Incarnation(0) {
             script.clear();
         }
-        let mut toy = Self { id, script, done: 0, spins: false, disk };
+        let mut toy = Self { id, script, done: 0, spins: false, is_deaf: false, disk };
         toy.log(clock, "boot");
         toy
     }
@@ -102,6 +105,10 @@ impl Process for Toy {
         }
     }
 
+    fn is_listening(&self) -> bool {
+        !self.is_deaf
+    }
+
     fn next_alarm(&self) -> Instant {
         if self.spins {
             return Instant::ZERO;
@@ -134,6 +141,7 @@ impl Toy {
             }
             Halt => fx.halt(HaltReason::ShutDown),
             Panic => panic!("as the script says at {}", clock.now.as_micros()),
+            Deaf => self.is_deaf = true,
             Spin => self.spins = true,
         }
     }
@@ -201,6 +209,19 @@ fn a_connection_to_a_dead_process_is_refused_after_a_round_trip() {
     assert!(world.kill(B1) && !world.kill(B1));
     until(&mut world, 20);
     assert_eq!(log(&world, C1), ["5ms hangup 1"]);
+}
+
+#[test]
+fn a_process_that_does_not_listen_refuses_and_keeps_what_stands() {
+    let mut world = world_of(
+        &[(4, Deaf)],
+        &[(0, Connect(1, B1)), (5, Connect(2, B1)), (8, Metadata(1, 1)), (9, Connect(3, B2))],
+    );
+    until(&mut world, 20);
+    assert_eq!(
+        log(&world, C1),
+        ["2ms connected 1", "7ms hangup 2", "10ms Metadata! 1", "11ms connected 3"]
+    );
 }
 
 #[test]

@@ -259,15 +259,15 @@ impl<P: Process> World<P> {
         }
     }
 
-    /// An attempt reached the machine at `slot`: accepted if a process is there, else refused.
+    /// An attempt reached the machine at `slot`: accepted if a process listens there, else refused.
     fn answer_attempt(&mut self, slot: Slot, id: ConnId, cause: Option<InputNo>) {
-        let is_up = self.nodes[slot].is_up();
+        let accepts = self.nodes[slot].is_listening();
         let Some(conn) = self.network.conn(id) else { return };
         let client = conn.slot(Side::Client);
         match self.network.link(slot, client).transit(self.now, About::Connecting) {
             Transit::Arrives(delay) => {
-                let what = if is_up { What::Accepted(id) } else { What::Hangup(id) };
-                let end = if is_up { End::Open } else { End::Closed };
+                let what = if accepts { What::Accepted(id) } else { What::Hangup(id) };
+                let end = if accepts { End::Open } else { End::Closed };
                 self.network.conn(id).expect("it was there").set_end(Side::Server, end);
                 self.post(id, Side::Client, self.now + delay, Parcel::new(what, cause));
             }
