@@ -18,6 +18,11 @@ settings! {
         replica_fetch_backoff: Duration = Duration::from_secs(1), "replica.fetch.backoff.ms";
         /// Time a replica waits for the answer of another broker.
         replica_socket_timeout: Duration = Duration::from_secs(30), "replica.socket.timeout.ms";
+        /// Whether the controller gives leaderships back to the first replicas.
+        auto_leader_rebalance_enable: bool = true, "auto.leader.rebalance.enable";
+        /// How often it looks for leaderships that are not with the first replica, in seconds.
+        leader_imbalance_check_interval_seconds: u32 = 300,
+            "leader.imbalance.check.interval.seconds";
         /// How often high watermarks are written to disk.
         high_watermark_checkpoint_interval: Duration = Duration::from_secs(5),
             "replica.high.watermark.checkpoint.interval.ms";

@@ -32,8 +32,8 @@ pub fn check_broker_epoch(
     }
 }
 
-/// Registers an incarnation, fenced. While the former one may still be alive it is refused, unless
-/// that one was on its way out anyway (KAFKA-19047).
+/// Registers an incarnation, fenced. It is refused as long as the session of the former one is valid,
+/// however that one ended: also after a clean stop (KAFKA-19130 took back what KAFKA-19047 allowed).
 pub fn decide_registration(
     view: View<'_>,
     request: &BrokerRegistrationRequest,
@@ -46,7 +46,6 @@ pub fn decide_registration(
     }
     if let Some(existing) = existing
         && view.heartbeats.has_valid_session(broker, existing.epoch, view.now)
-        && !existing.in_controlled_shutdown
     {
         return Err(ErrorCode::DuplicateBrokerRegistration);
     }

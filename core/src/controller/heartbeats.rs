@@ -11,7 +11,7 @@
 //!     └─────────────────────────────────────────▶ ShutdownNow ◀────────────────────────┘
 //! ```
 //! This is soft state: it is not in the metadata log and a new active controller starts without it,
-//! which gives every broker a fresh session (T-5).
+//! which gives every broker that is not fenced a fresh session. A fenced one may register at once.
 //!
 //! ## Simplified
 //! Of several expired sessions the oldest goes first (Kafka before 4.0; since then the order of a hash
@@ -64,10 +64,11 @@ impl Heartbeats {
         self.session_timeout.div(8)
     }
 
-    /// The controller has become active: every registered broker gets a fresh session (T-5).
+    /// The controller has become active: every broker that is not fenced gets a fresh session
+    /// (KAFKA-19130).
     pub fn activate(&mut self, image: &MetadataImage, now: Instant) {
         *self = Self::new(self.session_timeout);
-        for (broker, registration) in &image.brokers {
+        for (broker, registration) in image.brokers.iter().filter(|(_, r)| !r.is_fenced) {
             self.contact(*broker, registration.epoch, now);
         }
     }

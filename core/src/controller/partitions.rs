@@ -4,8 +4,8 @@
 //! ## Simplified
 //! Topics are created with a given assignment only, one a request, and are never changed or deleted.
 //! A leader clears RECOVERING whenever it asks for another ISR; the request has no field for it, since
-//! no leader of Kafka's ever asks otherwise. The periodic
-//! elections (preferred leaders, unclean for the leaderless) are left out.
+//! no leader of Kafka's ever asks otherwise. The periodic unclean election of the leaderless is left out:
+//! it can only act on a setting that was changed meanwhile.
 
 use super::brokers::check_broker_epoch;
 use super::partition_change::{Election, PartitionChangeBuilder};
@@ -54,6 +54,23 @@ pub fn leader_and_isr_updates(
         let record = |change| MetadataRecord::PartitionChange { tp, change };
         records.extend(builder.build().map(record));
     }
+}
+
+/// Gives every leadership back to the first replica that is in sync and alive: one misplaced partition
+/// is enough, and all go in one batch (`maybeBalancePartitionLeaders`).
+pub fn elect_preferred(image: &MetadataImage) -> Vec<MetadataRecord> {
+    let misplaced = image.partitions().filter(|(_, p)| p.leader != Some(p.replicas[0]));
+    let records = misplaced.filter_map(|(tp, partition)| {
+        let change = PartitionChangeBuilder {
+            partition,
+            target_isr: partition.isr,
+            is_acceptable: |replica| image.is_active(replica),
+            election: Election::Preferred,
+        }
+        .build()?;
+        Some(MetadataRecord::PartitionChange { tp, change })
+    });
+    records.collect()
 }
 
 const fn election(config: &TopicConfig) -> Election {
@@ -378,6 +395,23 @@ mod tests {
         assert!(!is_refused(&image(&[1, 2]), &unfixed, item(&rebooted)));
         // An unknown epoch is not compared (older leaders do not send any).
         assert!(!is_refused(&image(&[1, 2]), &modern, item(&[(1, None), (3, None)])));
+    }
+
+    /// D7: one misplaced leadership is enough, but its first replica must be in sync and alive.
+    #[test]
+    fn a_leadership_goes_back_to_a_first_replica_that_may_lead() {
+        let mut image = image(&[1, 2, 3]);
+        assert_eq!(elect_preferred(&image), []);
+        change(&mut image, PartitionChange { leader: Some(Some(b(2))), ..Default::default() });
+        let back = PartitionChange { leader: Some(Some(b(1))), ..Default::default() };
+        let back = MetadataRecord::PartitionChange { tp: TP, change: back };
+        assert_eq!(elect_preferred(&image), [back]);
+        let mut fenced = image.clone();
+        set_fenced(&mut fenced, 1, true);
+        assert_eq!(elect_preferred(&fenced), []);
+        let isr = Some([b(2), b(3)].into_iter().collect());
+        change(&mut image, PartitionChange { isr, ..Default::default() });
+        assert_eq!(elect_preferred(&image), []);
     }
 
     #[test]

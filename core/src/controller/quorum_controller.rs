@@ -18,7 +18,7 @@
 use super::brokers::{self, decide_heartbeat, decide_registration};
 use super::events;
 use super::heartbeats::{BrokerControlState, Heartbeats};
-use super::partitions::{decide_alter_partition, decide_create_topic};
+use super::partitions::{decide_alter_partition, decide_create_topic, elect_preferred};
 use super::producer_ids::decide_allocate;
 use super::{Decision, View};
 use crate::chance::Chance;
@@ -62,6 +62,8 @@ enum Timer {
     FenceStaleBroker,
     /// Write a NoOp record.
     WriteNoOp,
+    /// Give leaderships back to the first replicas.
+    ElectPreferred,
 }
 
 impl Timer {
@@ -70,6 +72,7 @@ impl Timer {
         match self {
             Self::FenceStaleBroker => "maybeFenceStaleBroker",
             Self::WriteNoOp => "writeNoOpRecord",
+            Self::ElectPreferred => "electPreferred",
         }
     }
 }
@@ -83,12 +86,17 @@ pub struct QuorumController {
     chance: Chance,
     life: Incarnation,
     no_op_interval: Duration,
+    /// `None`: leaderships stay where they are.
+    rebalance_interval: Option<Duration>,
     is_active: bool,
     parked: VecDeque<ParkedAnswer>,
     timers: Timers<Timer>,
 }
 
 impl QuorumController {
+    /// Pause of a periodic task that has not done everything yet.
+    const SOON: Duration = Duration::from_millis(10);
+
     /// A standby that knows nothing yet.
     pub fn new(
         config: &BrokerConfig,
@@ -107,6 +115,9 @@ impl QuorumController {
                 Duration::ZERO => Duration::FOREVER,
                 interval => interval,
             },
+            rebalance_interval: config.auto_leader_rebalance_enable.then(|| {
+                Duration::from_secs(config.leader_imbalance_check_interval_seconds.into())
+            }),
             is_active: false,
             parked: VecDeque::new(),
             timers: Timers::default(),
@@ -142,20 +153,26 @@ impl QuorumController {
                 self.timers.set(Timer::WriteNoOp, now + self.period(Timer::WriteNoOp));
                 self.append(now, vec![MetadataRecord::NoOp], raft, fx);
             }
+            Timer::ElectPreferred => {
+                self.timers.set(Timer::ElectPreferred, now + self.period(Timer::ElectPreferred));
+                self.append(now, elect_preferred(&self.images.latest), raft, fx);
+            }
         }
     }
 
-    const fn period(&self, timer: Timer) -> Duration {
+    fn period(&self, timer: Timer) -> Duration {
         match timer {
             Timer::FenceStaleBroker => self.heartbeats.sampling_interval(),
             Timer::WriteNoOp => self.no_op_interval,
+            Timer::ElectPreferred => self.rebalance_interval.unwrap_or(Duration::FOREVER),
         }
     }
 
     /// Fences one broker whose session has expired: each in an event of its own, so that the next
-    /// sees its effect (C-34, T-2).
+    /// sees its effect (C-34, T-2). After each it looks again soon.
     fn fence_stale_broker(&mut self, now: Instant, raft: &mut Leader, fx: &mut Effects) {
-        if let Some((broker, epoch)) = self.heartbeats.oldest_expired(now) {
+        let expired = self.heartbeats.oldest_expired(now);
+        if let Some((broker, epoch)) = expired {
             self.heartbeats.remove_session(broker, epoch);
             let registration = self.images.latest.brokers.get(&broker);
             if registration.is_some_and(|r| r.epoch == epoch && !r.is_fenced) {
@@ -164,9 +181,8 @@ impl QuorumController {
                 self.heartbeats.fence(broker);
             }
         }
-        let has_more = self.heartbeats.oldest_expired(now).is_some();
-        let next = if has_more { now } else { now + self.period(Timer::FenceStaleBroker) };
-        self.timers.set(Timer::FenceStaleBroker, next);
+        let pause = expired.map_or(self.period(Timer::FenceStaleBroker), |_| Self::SOON);
+        self.timers.set(Timer::FenceStaleBroker, now + pause);
     }
 
     /// Decides a request, writes its records and answers, or parks the answer.
@@ -314,6 +330,10 @@ impl QuorumController {
         for timer in [Timer::FenceStaleBroker, Timer::WriteNoOp] {
             let (task, period) = (timer.task(), self.period(timer));
             self.timers.set(timer, self.chance.first_run(task, self.life, now, period));
+        }
+        // Counted from here in every life: a check too early would be a leadership that moves early.
+        if let Some(interval) = self.rebalance_interval {
+            self.timers.set(Timer::ElectPreferred, now + interval);
         }
         fx.note(ControllerEvent::Activated { epoch: raft.epoch() });
     }

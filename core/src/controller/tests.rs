@@ -225,12 +225,30 @@ fn a_stopping_broker_hands_over_at_once_and_goes_when_all_know() {
     // The others say what they know only with their next heartbeat, it asks again only with its own.
     bench.run_until(|bench| !bench.halted.is_empty());
     assert_eq!(bench.halted, [(b(1), HaltReason::ShutDown)]);
-    assert!(bench.now <= asked + millis(4_100), "{:?}", bench.now.since(asked));
-    // It was in controlled shutdown, so its successor need not wait for its session.
     let left = bench.now;
+    assert!(left <= asked + millis(2_200), "about a heartbeat later: {:?}", left.since(asked));
+    assert!(bench.image().brokers[&b(1)].is_fenced);
+    // Its session was renewed by its last heartbeat and is valid still (KAFKA-19130).
     bench.start(b(1));
     bench.run_until(|bench| bench.broker(1).lifecycle.state() == LifecycleState::Running);
-    assert!(bench.now <= left + millis(150), "{:?}", bench.now.since(left));
+    let waited = bench.now.since(left);
+    assert!(millis(8_900) <= waited && waited <= millis(11_100), "{waited:?}");
+}
+
+/// D-6: its session ended with its fencing, and a new controller gives it none.
+#[test]
+fn a_fenced_broker_registers_at_once_with_a_new_controller() {
+    let mut bench = Bench::with_topic(TopicConfig::default());
+    bench.kill(b(3));
+    bench.run_until(|bench| bench.image().brokers[&b(3)].is_fenced);
+    bench.kill(CONTROLLER);
+    bench.start(CONTROLLER);
+    bench.run_for(millis(500));
+    assert!(bench.controller().controller().is_active());
+    let started = bench.now;
+    bench.start(b(3));
+    bench.run_until(|bench| bench.broker(3).lifecycle.state() == LifecycleState::Running);
+    assert!(bench.now <= started + millis(150), "{:?}", bench.now.since(started));
 }
 
 #[test]
@@ -263,9 +281,52 @@ fn a_restarted_controller_has_the_same_image_and_gives_fresh_sessions() {
     assert_eq!(events.len(), told + 1, "only its activation is news: {events:?}");
     bench.run_for(millis(11_000));
     let fenced = when(&bench, restarted, is_fenced(1));
-    assert!(fenced > restarted + millis(9_000), "a fresh session for the dead one too (T-5)");
+    assert!(fenced > restarted + millis(9_000), "a fresh session, for it was not fenced");
     assert!(!bench.image().brokers[&b(2)].is_fenced, "the living found their way back");
     assert_eq!(bench.broker(2).image, bench.broker(3).image);
+}
+
+/// b1 stops, b2 leads, b1 returns and is taken into the ISR again; when the controller was activated.
+fn b1_is_back_and_b2_leads(is_on: bool) -> (Bench, Instant) {
+    let mut bench = Bench::with_topic(TopicConfig::default());
+    bench.config.auto_leader_rebalance_enable = is_on;
+    bench.kill(CONTROLLER);
+    bench.start(CONTROLLER);
+    bench.run_until(|bench| bench.controller().controller().is_active());
+    let activated = bench.now;
+    bench.run_for(millis(5_000));
+    bench.terminate(b(1));
+    bench.run_until(|bench| !bench.halted.is_empty());
+    bench.start(b(1));
+    bench.run_until(|bench| bench.broker(1).lifecycle.state() == LifecycleState::Running);
+    let members = [1, 2, 3].map(|n| (b(n), Some(bench.image().brokers[&b(n)].epoch)));
+    let item = AlterPartitionItem {
+        tp: TP,
+        leader_epoch: bench.partition().leader_epoch,
+        partition_epoch: bench.partition().partition_epoch,
+        new_isr: members.to_vec(),
+    };
+    bench.with_broker(2, |broker, now, fx| broker.propose(now, item, fx));
+    bench.run_for(millis(100));
+    assert_eq!((bench.partition().leader, bench.partition().isr.len()), (Some(b(2)), 3));
+    (bench, activated)
+}
+
+/// D7: every leader.imbalance.check.interval.seconds, counted from the activation.
+#[test]
+fn a_leadership_returns_five_minutes_after_the_controller_became_active() {
+    let (mut bench, activated) = b1_is_back_and_b2_leads(true);
+    bench.run_for(millis(300_000) - bench.now.since(activated));
+    assert_eq!(bench.partition().leader, Some(b(2)));
+    bench.run_for(millis(100));
+    assert_eq!(bench.partition().leader, Some(b(1)));
+}
+
+#[test]
+fn without_auto_leader_rebalance_it_stays() {
+    let (mut bench, _) = b1_is_back_and_b2_leads(false);
+    bench.run_for(millis(400_000));
+    assert_eq!(bench.partition().leader, Some(b(2)));
 }
 
 #[test]
