@@ -28,6 +28,13 @@ pub(super) struct Later {
     pub(super) rolls: Vec<Roll>,
 }
 
+impl Later {
+    /// The last pause of `node` is over, or another one begins: its own end means nothing any more.
+    fn forget_pause(&mut self, node: NodeId) {
+        self.pauses.retain(|wake| wake.node != node);
+    }
+}
+
 /// Does what `action` says. A pause with a length and a roll leave something to be done later.
 pub(super) fn act(
     action: &Action,
@@ -54,14 +61,14 @@ pub(super) fn act(
             later.rolls.push(Roll::new(nodes, *every, now));
         }
         Action::Pause { nodes, length } => each(on(nodes, world), |node| {
-            if world.pause(node)
-                && let Some(length) = length
-            {
-                later.pauses.push(Wake { at: now + *length, node });
+            if world.pause(node) {
+                later.forget_pause(node);
+                later.pauses.extend(length.map(|length| Wake { at: now + length, node }));
             }
         }),
         Action::Resume(nodes) => each(on(nodes, world), |node| {
             world.resume(node);
+            later.forget_pause(node);
         }),
         Action::Wipe(nodes) => each(on(nodes, world), |node| {
             world.wipe(node);
