@@ -171,6 +171,8 @@ pub enum Absence {
         /// How.
         what: LinkFault,
     },
+    /// Its disk takes long over every append and read.
+    SlowDisk,
     /// The controller holds it for dead.
     Fenced,
     /// It is there, and behind.

@@ -12,7 +12,7 @@ use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::LeaderEpoch;
 use kafkalab_core::event::{ControllerEvent, Event};
 use kafkalab_core::id::{NodeId, NodeKind, TopicPartition};
-use kafkalab_core::time::Instant;
+use kafkalab_core::time::{Duration, Instant};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a life ended.
@@ -105,6 +105,7 @@ pub struct Term {
 pub struct Chronicle {
     outages: BTreeMap<NodeId, Vec<Outage>>,
     pauses: BTreeMap<NodeId, Vec<Span>>,
+    slow_disks: BTreeMap<NodeId, Vec<Span>>,
     fenced: BTreeMap<NodeId, Vec<Span>>,
     faults: Vec<Fault>,
     terms: BTreeMap<TopicPartition, Vec<Term>>,
@@ -141,6 +142,16 @@ impl Chronicle {
         self.pauses.get(&node)?.iter().rev().find(|span| span.holds(entry)).copied()
     }
 
+    /// The time of a slow disk that `node` is in at `entry`.
+    fn slow_disk(&self, node: NodeId, entry: usize) -> Option<Span> {
+        self.slow_disks.get(&node)?.iter().rev().find(|span| span.holds(entry)).copied()
+    }
+
+    /// Whether the disk of `node` is slow at `entry`.
+    pub fn has_slow_disk(&self, node: NodeId, entry: usize) -> bool {
+        self.slow_disk(node, entry).is_some()
+    }
+
     /// Whether the controller holds `broker` for dead at `entry`.
     pub fn is_fenced(&self, broker: NodeId, entry: usize) -> bool {
         self.fenced.get(&broker).is_some_and(|spans| spans.iter().any(|span| span.holds(entry)))
@@ -174,13 +185,14 @@ impl Chronicle {
         self.terms.get(&tp).map_or(&[], Vec::as_slice)
     }
 
-    /// The entries that began what lasts at `entry` and bears on `nodes`: their times down and
-    /// paused, the faults of the links between them.
+    /// The entries that began what lasts at `entry` and bears on `nodes`: their times down, paused and
+    /// with a slow disk, the faults of the links between them.
     pub fn lasting(&self, nodes: &BTreeSet<NodeId>, entry: usize) -> BTreeSet<usize> {
         let mut begun = BTreeSet::new();
         for node in nodes {
             begun.extend(self.outage(*node, entry).map(|outage| outage.span.from));
             begun.extend(self.pause(*node, entry).map(|span| span.from));
+            begun.extend(self.slow_disk(*node, entry).map(|span| span.from));
         }
         let bears = |fault: &&Fault| {
             fault.span.holds(entry) && nodes.contains(&fault.from) && nodes.contains(&fault.to)
@@ -331,12 +343,15 @@ impl<'a> Writer<'a> {
                 self.clear(n, link, |what| what == LinkFault::Held);
             }
             Action::Heal(link) => self.clear(n, link.as_ref(), |_| true),
+            Action::SlowDisk { nodes, by } => {
+                for node in self.resolve(n, nodes) {
+                    let spans = self.chronicle.slow_disks.entry(node).or_default();
+                    close_last(Some(&mut *spans), n, |span| span);
+                    spans.extend((*by > Duration::ZERO).then(|| Span::open(at, n)));
+                }
+            }
             // A roll stops its brokers one by one, and each time that is told.
-            Action::Roll { .. }
-            | Action::Start(_)
-            | Action::Skew { .. }
-            | Action::SlowDisk { .. }
-            | Action::Send { .. } => {}
+            Action::Roll { .. } | Action::Start(_) | Action::Skew { .. } | Action::Send { .. } => {}
         }
     }
 

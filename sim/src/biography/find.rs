@@ -57,6 +57,9 @@ pub(super) fn absence(chronicle: &Chronicle, node: NodeId, other: NodeId, n: usi
     if let Some((what, _, _)) = chronicle.fault(node, other, n) {
         return Absence::CutOff { from: other, what };
     }
+    if chronicle.has_slow_disk(node, n) {
+        return Absence::SlowDisk;
+    }
     if chronicle.is_fenced(node, n) { Absence::Fenced } else { Absence::Behind }
 }
 
@@ -189,7 +192,12 @@ impl Search<'_> {
                 (lead.tp, lead.on, lead.epoch) == (tp, leader, term.epoch)
                     && (lead.entry..n).all(|at| self.chronicle.outage(leader, at).is_none())
             });
-            !is_down(leader) && again
+            // Of a record that was never sent it was not followed who leads.
+            let stayed = self
+                .chronicle
+                .last_outage(leader, n)
+                .is_none_or(|outage| outage.span.from < term.entry);
+            !is_down(leader) && (again || stayed)
         };
         if term.leader.is_some_and(is_at_work) {
             return None;

@@ -27,8 +27,10 @@ impl Search<'_> {
     }
 
     fn refusal_at(self, n: usize, error: ErrorCode) -> Refusal {
-        // A record that was never sent had no partition that could take it.
-        let Some(tp) = self.trail.tps.last().copied() else {
+        // A record that was never sent had no partition that could take it, or no answer came to those
+        // before it.
+        let only = || self.own_topic().next().filter(|_| self.own_topic().count() == 1);
+        let Some(tp) = self.trail.tps.last().copied().or_else(only) else {
             let without_leader = self.own_topic().find_map(|tp| self.no_leader(tp, n));
             return without_leader.map_or(Refusal::Error(error), Refusal::NoLeader);
         };
@@ -73,7 +75,7 @@ impl Search<'_> {
         let moments = std::iter::once(n).chain(sent.map(|moment| moment.entry).take(1));
         let found = moments.map(|at| absence(self.chronicle, leader, self.id.producer, at));
         found.into_iter().find(|absence| match absence {
-            Absence::Down(_) | Absence::Paused | Absence::CutOff { .. } => true,
+            Absence::Down(_) | Absence::Paused | Absence::CutOff { .. } | Absence::SlowDisk => true,
             Absence::Fenced | Absence::Behind => false,
         })
     }

@@ -163,6 +163,7 @@ fn state(to: Narrator<'_>, absence: Absence) -> String {
         Absence::Down(End::ByItself) => "down".to_owned(),
         Absence::Paused => "paused".to_owned(),
         Absence::CutOff { from, what } => format!("{} {}", link(what), to.node(from)),
+        Absence::SlowDisk => "slowed down by its disk".to_owned(),
         Absence::Fenced => "fenced".to_owned(),
         Absence::Behind => "behind".to_owned(),
     }
@@ -172,7 +173,11 @@ fn state(to: Narrator<'_>, absence: Absence) -> String {
 fn absent_how(to: Narrator<'_>, absence: Absence) -> String {
     match absence {
         Absence::Down(end) => ended(end).to_owned(),
-        Absence::Paused | Absence::CutOff { .. } | Absence::Fenced | Absence::Behind => {
+        Absence::Paused
+        | Absence::CutOff { .. }
+        | Absence::SlowDisk
+        | Absence::Fenced
+        | Absence::Behind => {
             format!("is {}", state(to, absence))
         }
     }
@@ -237,7 +242,11 @@ fn refusal(to: Narrator<'_>, why: &Refusal) -> String {
 fn was(to: Narrator<'_>, absence: Absence) -> String {
     match absence {
         Absence::Down(end) => ended(end).to_owned(),
-        Absence::Paused | Absence::CutOff { .. } | Absence::Fenced | Absence::Behind => {
+        Absence::Paused
+        | Absence::CutOff { .. }
+        | Absence::SlowDisk
+        | Absence::Fenced
+        | Absence::Behind => {
             format!("was {}", state(to, absence))
         }
     }

@@ -148,6 +148,7 @@ fn state(to: Narrator<'_>, absence: Absence) -> String {
         Absence::CutOff { from, what } => {
             format!("{} {}", with(&to.node(from), "과", "와"), link(what))
         }
+        Absence::SlowDisk => "느린 디스크".to_owned(),
         Absence::Fenced => "펜싱됨".to_owned(),
         Absence::Behind => "뒤처짐".to_owned(),
     }
@@ -162,6 +163,7 @@ const fn gone_and(absence: Absence) -> &'static str {
         Absence::Down(End::ByItself) => "스스로 끝났고",
         Absence::Paused => "멈췄고",
         Absence::CutOff { .. } => "끊겼고",
+        Absence::SlowDisk => "디스크가 느렸고",
         Absence::Fenced => "펜싱됐고",
         Absence::Behind => "뒤처졌고",
     }
