@@ -44,6 +44,7 @@ impl Broker {
                 self.read(now, request).0.iter().any(|answer| answer.bytes() > 0)
             }
             Request::ListOffsets(_)
+            | Request::OffsetForLeaderEpoch(_)
             | Request::Metadata(_)
             | Request::InitProducerId(_)
             | Request::AllocateProducerIds(_)

@@ -66,6 +66,9 @@ pub fn elect_preferred(image: &MetadataImage) -> Vec<MetadataRecord> {
             target_isr: partition.isr,
             is_acceptable: |replica| image.is_active(replica),
             election: Election::Preferred,
+            has_recovered: false,
+            // Nothing shrinks.
+            shrink_keeps_epoch: true,
         }
         .build()?;
         Some(MetadataRecord::PartitionChange { tp, change })
