@@ -23,6 +23,7 @@ const CASES: &[(&str, Option<&str>, Option<&str>)] = &[
     ("reader-killed", None, Some("9")),
     ("remedy-replicas", Some("one-broker"), Some("150")),
     ("reordered", Some("five-plain"), Some("102")),
+    ("slow-disk", None, Some("65")),
     ("too-few-in-sync", None, Some("40")),
     ("unread", Some("latest"), Some("3")),
     ("wiped-leader", Some("rf1"), Some("5")),

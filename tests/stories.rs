@@ -180,6 +180,7 @@ fn check(name: &str, text: &str, variant: Option<&str>, measures: &[Measure]) {
     let options = LoadOptions { variant: variant.map(str::to_owned), ..LoadOptions::default() };
     let loaded =
         load(name, text.as_bytes(), &options).unwrap_or_else(|why| panic!("{name}: {why:#?}"));
+    assert!(loaded.warnings.is_empty(), "{name}: {:#?}", loaded.warnings);
     let variants = &loaded.scenario.variants;
     assert_eq!(variants.len(), 1, "{name}: a story is told one variant at a time");
     let wrong = compare(name, &variants[0], measures);
@@ -191,11 +192,9 @@ macro_rules! stories {
         $(#[$doc])*
         #[test]
         fn $test() {
-            #[allow(unused_mut, unused_assignments, reason = "most stories have no variants")]
-            let mut variant = None;
-            $(variant = Some($variant);)?
+            let variants: &[&str] = &[$($variant)?];
             let text = include_str!(concat!("stories/", $file, ".toml"));
-            check($file, text, variant, &$measures);
+            check($file, text, variants.first().copied(), &$measures);
         }
     )*};
 }

@@ -178,6 +178,8 @@ fn what_is_written_in_a_scenario_is_judged_the_same() {
         world("", "", "\"delivery.timeout.ms\" = 1000", ""),
         world("", "", "\"max.in.flight.requests.per.connection\" = 6", ""),
         world("\"broker.heartbeat.interval.ms\" = 0", "", "", ""),
+        world("\"replica.lag.time.max.ms\" = 0", "", "", ""),
+        world("\"replica.lag.time.max.ms\" = 0\n\"replica.fetch.wait.max.ms\" = 0", "", "", ""),
         world("", "", "", "\"auto.offset.reset\" = \"by_duration:PT1H\""),
         world("", "", "ack = \"1\"", "\"session.timeout.ms\" = 1000"),
         world("\"retention.ms\" = 5\nlisteners = \"x\"", "", "", ""),

@@ -180,17 +180,14 @@ impl Broker {
         });
         if is_current {
             let partition = self.replicas.get_mut(tp).expect("a fetched partition is hosted");
-            let state = match spec {
-                _ if answer.error != ErrorCode::None => FetchState::Delayed(now + backoff),
-                OffsetSpec::Latest if answer.offset < partition.log().end() => {
-                    partition.truncate(answer.offset, fx);
-                    FetchState::Fetching
-                }
-                OffsetSpec::Latest => FetchState::OutOfRange(OffsetSpec::Earliest),
-                // The leader's log reaches from its start to this one's end or further: go on from
-                // here. (A log that starts beyond needs retention or DeleteRecords, which come later.)
-                OffsetSpec::Earliest => FetchState::Fetching,
+            let (state, cut) = if answer.error == ErrorCode::None {
+                after_out_of_range(spec, answer.offset, partition.log().end())
+            } else {
+                (FetchState::Delayed(now + backoff), None)
             };
+            if let Some(to) = cut {
+                partition.truncate(to, fx);
+            }
             let position = fetch_position(partition, epoch);
             let fetched = self.fetchers[place].get_mut(tp).expect("just seen");
             *fetched = Fetched { state, ..position };
@@ -242,10 +239,45 @@ impl Broker {
     }
 }
 
+/// How a follower goes on that was out of range of its leader, now that it knows where that one's log
+/// ends or starts; and to where it cuts its own, which ends at `end` (`fetchOffsetAndTruncate`).
+fn after_out_of_range(
+    spec: OffsetSpec,
+    leader: Offset,
+    end: Offset,
+) -> (FetchState, Option<Offset>) {
+    match spec {
+        OffsetSpec::Latest if leader < end => (FetchState::Fetching, Some(leader)),
+        // It has grown since.
+        OffsetSpec::Latest => (FetchState::OutOfRange(OffsetSpec::Earliest), None),
+        // It reaches from its start to this log's end or further: go on from here at once. (A log that
+        // starts beyond needs retention or DeleteRecords, which come later.)
+        OffsetSpec::Earliest => (FetchState::Fetching, None),
+    }
+}
+
 /// Where a follower of `leader_epoch` goes on: at its log end.
 fn fetch_position(partition: &Partition, leader_epoch: LeaderEpoch) -> Fetched {
     let (log, state) = (partition.log(), FetchState::Fetching);
     let offset: Offset = log.end();
     let last_epoch = log.epochs().latest();
     Fetched { tp: partition.tp(), leader_epoch, offset, last_epoch, state }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn out_of_range_of_a_shorter_log_cuts_and_of_a_longer_one_goes_on_at_once() {
+        let (shorter, end, longer) = (Offset(4), Offset(7), Offset(9));
+        let cut = after_out_of_range(OffsetSpec::Latest, shorter, end);
+        assert_eq!(cut, (FetchState::Fetching, Some(shorter)));
+        for leader in [end, longer] {
+            let ask = after_out_of_range(OffsetSpec::Latest, leader, end);
+            assert_eq!(ask, (FetchState::OutOfRange(OffsetSpec::Earliest), None));
+        }
+        let go_on = after_out_of_range(OffsetSpec::Earliest, Offset::ZERO, end);
+        assert_eq!(go_on, (FetchState::Fetching, None), "without a rest");
+    }
 }

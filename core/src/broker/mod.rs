@@ -624,8 +624,10 @@ mod tests {
         let (mut fx, clock) = (Effects::default(), Clock::default());
         let disk = Broker::blank_disk(&spec);
         let mut broker = Broker::boot(&spec, disk, Incarnation(0), clock, &mut fx);
+        assert!(!broker.is_listening(), "its port opens when it is unfenced");
         broker.handle(clock, Input::Terminate, &mut fx);
         assert_eq!(broker.state(), LifecycleState::ShuttingDown);
+        assert!(!broker.is_listening());
         fx.begin(InputNo(2));
         let conn = ConnId { client: NodeId::client(1), n: 0 };
         let body = Body::Request(Request::from(InitProducerIdRequest));

@@ -9,10 +9,10 @@ use crate::engine::ReplyTo;
 use crate::epoch::Offset;
 use crate::error_code::ErrorCode;
 use crate::id::{ConnId, TopicPartition};
-use crate::protocol::{FetchRequest, ProduceAnswer};
+use crate::protocol::{FetchAnswer, FetchRequest, ProduceAnswer};
 use crate::record::BatchBody;
 use crate::replica::Partition;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use std::sync::Arc;
 
 /// A fetch that waits for data.
@@ -125,6 +125,15 @@ impl Purgatory {
         let produces = self.produces.iter().map(|produce| produce.deadline);
         fetches.chain(produces).min().unwrap_or(Instant::NEVER)
     }
+}
+
+/// Whether a fetch that found these answers does not wait (`ReplicaManager.fetchMessages`).
+pub(super) fn is_answered_at_once(request: &FetchRequest, answers: &[FetchAnswer]) -> bool {
+    let bytes: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
+    request.max_wait == Duration::ZERO
+        || answers.is_empty()
+        || bytes >= u64::from(request.min_bytes)
+        || answers.iter().any(|a| a.error != ErrorCode::None || a.diverging.is_some())
 }
 
 impl ParkedFetch {

@@ -57,13 +57,16 @@ impl Replicas {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::broker::purgatory::{ParkedFetch, is_answered_at_once};
     use crate::broker_set::BrokerSet;
     use crate::config::{Acks, TopicConfig};
     use crate::engine::Effects;
+    use crate::engine::ReplyTo;
     use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset};
+    use crate::id::{ConnId, CorrelationId, InputNo};
     use crate::id::{Incarnation, NodeId, TopicId};
     use crate::metadata::{MetadataImage, MetadataRecord, PartitionChange};
-    use crate::protocol::{FetchPartition, Reader};
+    use crate::protocol::{FetchPartition, Reader, ReplicaReader};
     use crate::record::{BatchBody, BatchKind, Record};
     use crate::time::{Duration, Timestamp};
     use std::sync::Arc;
@@ -161,6 +164,34 @@ mod tests {
         assert_eq!(batches(3 * size, 2 * size + 1), [2, 0, 0], "a byte of the third is sent too");
         assert_eq!(batches(1_000_000, 2_000), [1, 0, 0], "the others have nothing that small");
         assert_eq!(batches(1_000_000, 1_000_000), [3, 3, 3]);
+    }
+
+    /// A reader that stands between the watermark and the end waits for nothing: an empty answer tells it
+    /// the watermark (`DelayedFetch`, case F).
+    #[test]
+    fn a_fetch_above_the_watermark_does_not_wait() {
+        let (mut replicas, _) = leading();
+        let waits = |replicas: &Replicas, reader, fetch_offset, min_bytes| {
+            let mut request = fetch(50_000, 50_000);
+            request.partitions.truncate(1);
+            request.partitions[0].fetch_offset = Offset(fetch_offset);
+            (request.reader, request.min_bytes) = (reader, min_bytes);
+            if is_answered_at_once(&request, &replicas.read(NOW, &request).0) {
+                return false;
+            }
+            let client = NodeId::client(1);
+            let (conn, correlation) = (ConnId { client, n: 0 }, CorrelationId(0));
+            let to = ReplyTo { conn, correlation, asked: InputNo(0) };
+            let parked = ParkedFetch { to, request, deadline: NOW };
+            !parked.is_done(|tp| replicas.get(tp), replicas.variations())
+        };
+        assert!(waits(&replicas, Reader::Consumer, 3, 1), "at the watermark");
+        assert!(!waits(&replicas, Reader::Consumer, 3, 0), "fetch.min.bytes = 0");
+        // The watermark falls behind what a consumer has seen when another replica leads.
+        replicas.get_mut(tp(0)).expect("hosted").log_mut().set_high_watermark(Offset(1));
+        assert!(!waits(&replicas, Reader::Consumer, 3, 1));
+        let follower = Reader::Replica(ReplicaReader { broker: OTHER, epoch: BrokerEpoch(0) });
+        assert!(waits(&replicas, follower, 3, 1), "it reads up to the end");
     }
 
     #[test]

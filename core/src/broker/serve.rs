@@ -5,7 +5,7 @@
 //! whose fetch was read, completing what was parked (reference M-1).
 
 use super::Broker;
-use super::purgatory::{ParkedEntry, ParkedFetch, ParkedProduce};
+use super::purgatory::{ParkedEntry, ParkedFetch, ParkedProduce, is_answered_at_once};
 use super::work::Lane;
 use super::{PendingFetch, Work};
 use crate::config::Acks;
@@ -305,12 +305,7 @@ impl Broker {
         answers: Vec<FetchAnswer>,
         fx: &mut Effects,
     ) {
-        let bytes: u64 = answers.iter().map(|answer| u64::from(answer.bytes())).sum();
-        let is_urgent = request.max_wait == Duration::ZERO
-            || answers.is_empty()
-            || bytes >= u64::from(request.min_bytes)
-            || answers.iter().any(|a| a.error != ErrorCode::None || a.diverging.is_some());
-        if is_urgent {
+        if is_answered_at_once(&request, &answers) {
             self.answer(now, to, FetchResponse { partitions: answers }, fx);
             return;
         }

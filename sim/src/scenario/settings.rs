@@ -92,7 +92,7 @@ impl Lines {
         let mut is_good = true;
         for (name, line) in &self.by_key {
             is_good &= match self.scope.key(name) {
-                Some(key) => judge_key(key, self.scope, line, reader),
+                Some(key) => judge_key(key, line, reader),
                 None if self.scope.hands_on(name) => {
                     reader.sink.without_effect(name, Outside::Classes);
                     true
@@ -100,8 +100,18 @@ impl Lines {
                 None => self.judge_unknown(name, line, reader),
             };
         }
-        if is_good {
-            self.judge_together(around, reader);
+        if is_good && self.judge_together(around, reader) {
+            self.judge_limits(reader);
+        }
+    }
+
+    /// What Kafka takes, and we cannot run.
+    fn judge_limits(&self, reader: &mut Reader<'_>) {
+        for (name, line) in &self.by_key {
+            let number = line.value.trim().parse().ok();
+            if let Some(limit) = number.and_then(|n| limits::beyond(self.scope, name, n)) {
+                reader.push(mistake::beyond_limit(&line.value_at, &line.value, limit));
+            }
         }
     }
 
@@ -120,18 +130,20 @@ impl Lines {
         !is_refused
     }
 
-    /// What is good by itself may still clash.
-    fn judge_together(&self, around: Around<'_>, reader: &mut Reader<'_>) {
+    /// What is good by itself may still clash; whether it does not.
+    fn judge_together(&self, around: Around<'_>, reader: &mut Reader<'_>) -> bool {
         let mut written = self.written();
         if self.scope == Scope::Broker {
             written = rules::complete(&written);
         }
-        for refusal in rules::together(self.scope, &written, around) {
+        let refusals = rules::together(self.scope, &written, around);
+        for refusal in &refusals {
             let mut places = refusal.keys.iter().filter_map(|key| self.by_key.get(key));
             let at = places.next().map_or(&self.at, |line| &line.value_at);
             let others: Vec<&Place> = places.map(|line| &line.value_at).collect();
-            reader.push(mistake::refused(at, &others, &refusal));
+            reader.push(mistake::refused(at, &others, refusal));
         }
+        refusals.is_empty()
     }
 
     /// The settings that the lines give; those that are modelled.
@@ -177,8 +189,8 @@ fn line<'a>(entry: &'a Entry, reader: &mut Reader<'a>) -> Option<Line> {
     Some(Line { value: written, key_at: entry.place.clone(), value_at: value.place.clone() })
 }
 
-/// Says what is to be said about one key; whether Kafka and we take its value.
-fn judge_key(key: &Key, scope: Scope, line: &Line, reader: &mut Reader<'_>) -> bool {
+/// Says what is to be said about one key; whether Kafka takes its value.
+fn judge_key(key: &Key, line: &Line, reader: &mut Reader<'_>) -> bool {
     let value = match key.parse(&line.value) {
         Ok(value) => value,
         Err(expected) => {
@@ -191,10 +203,6 @@ fn judge_key(key: &Key, scope: Scope, line: &Line, reader: &mut Reader<'_>) -> b
             return false;
         }
     };
-    if let Some(limit) = value.number().and_then(|n| limits::beyond(scope, key.name, n)) {
-        reader.push(mistake::beyond_limit(&line.value_at, &line.value, limit));
-        return false;
-    }
     match key.here {
         Here::Modelled => {}
         Here::NoEffect(outside) => reader.sink.without_effect(key.name, outside),
