@@ -21,7 +21,7 @@ settings! {
         /// Whether the controller gives leaderships back to the first replicas.
         auto_leader_rebalance_enable: bool = true, "auto.leader.rebalance.enable";
         /// How often it looks for leaderships that are not with the first replica, in seconds.
-        leader_imbalance_check_interval_seconds: u32 = 300,
+        leader_imbalance_check_interval_seconds: u64 = 300,
             "leader.imbalance.check.interval.seconds";
         /// How often high watermarks are written to disk.
         high_watermark_checkpoint_interval: Duration = Duration::from_secs(5),

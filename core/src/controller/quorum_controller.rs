@@ -115,9 +115,9 @@ impl QuorumController {
                 Duration::ZERO => Duration::FOREVER,
                 interval => interval,
             },
-            rebalance_interval: config.auto_leader_rebalance_enable.then(|| {
-                Duration::from_secs(config.leader_imbalance_check_interval_seconds.into())
-            }),
+            rebalance_interval: config
+                .auto_leader_rebalance_enable
+                .then(|| Duration::from_secs(config.leader_imbalance_check_interval_seconds)),
             is_active: false,
             parked: VecDeque::new(),
             timers: Timers::default(),

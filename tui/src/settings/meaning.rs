@@ -19,6 +19,11 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "프로듀서의 성공이 누구를 기다리는가: 아무도(0), 리더(1), ISR 전부(all).",
     ),
     (
+        "auto.leader.rebalance.enable",
+        "Whether the controller gives each leadership back to the first replica once it is in sync.",
+        "첫 번째 복제본이 ISR에 있으면 컨트롤러가 리더십을 그에게 돌려주는가.",
+    ),
+    (
         "auto.offset.reset",
         "Where a consumer begins when it has no usable position.",
         "컨슈머에 쓸 수 있는 위치가 없을 때 어디서 읽기 시작하는가.",
@@ -111,6 +116,11 @@ pub(super) const ALL: &[(&str, &str, &str)] = &[
         "initial.broker.registration.timeout.ms",
         "A broker that could not register for this long gives up.",
         "이만큼 등록하지 못한 브로커는 포기한다.",
+    ),
+    (
+        "leader.imbalance.check.interval.seconds",
+        "How often the controller looks for leaderships that are not with the first replica.",
+        "첫 번째 복제본이 아닌 리더가 있는지 컨트롤러가 살피는 간격.",
     ),
     (
         "linger.ms",

@@ -119,7 +119,6 @@ pub(super) fn comes_with(later: Later, lang: Lang) -> String {
         Later::IdleConnections => "유휴 연결과 잊히는 토픽",
         Later::MetadataSnapshots => "메타데이터 로그의 스냅샷",
         Later::Partitioners => "다른 파티셔너",
-        Later::PreferredLeaders => "우선 리더의 복귀",
         Later::ProducerIdExpiry => "프로듀서 ID의 만료",
         Later::Racks => "랙",
         Later::Rebootstrap => "부트스트랩 서버로의 복귀",

@@ -197,8 +197,6 @@ pub enum Later {
     MetadataSnapshots,
     /// Other partitioners, and the choice of a partition by load.
     Partitioners,
-    /// The controller's task that gives leadership back.
-    PreferredLeaders,
     /// Producer ids that are forgotten.
     ProducerIdExpiry,
     /// Racks, and reading from the nearest replica.
@@ -238,7 +236,6 @@ impl Later {
             Self::IdleConnections => "idle connections and forgotten topics",
             Self::MetadataSnapshots => "snapshots of the metadata log",
             Self::Partitioners => "other partitioners",
-            Self::PreferredLeaders => "the return of preferred leaders",
             Self::ProducerIdExpiry => "the expiry of producer ids",
             Self::Racks => "racks",
             Self::Rebootstrap => "the return to bootstrap servers",
