@@ -202,7 +202,8 @@ pub(super) fn in_sync_replicas_hold<'a, V: Cluster<'a>>(
     out: &mut Verdicts,
 ) {
     let Some(leadership) = replica.leadership() else { return };
-    let exempt = standing.holders.union(ghost.excuses.faulted());
+    let faulted = ghost.excuses.faulted_for(replica.leader_epoch());
+    let exempt = standing.holders.union(faulted);
     let own = leadership.isr.minus(exempt);
     let committed = case.record(ghost.tp).map_or(BrokerSet::EMPTY, |record| record.isr);
     let theirs = committed.minus(exempt);
@@ -216,7 +217,9 @@ pub(super) fn in_sync_replicas_hold<'a, V: Cluster<'a>>(
         [("INV-8", own, "its own"), ("INV-9", theirs, "the controller's")]
     {
         if !missing.is_empty() {
-            out.report(case.moment, Finding::violation(property, leader, ghost.tp), || {
+            let class = ghost.class_of_missing(missing);
+            let finding = Finding { class, ..Finding::violation(property, leader, ghost.tp) };
+            out.report(case.moment, finding, || {
                 format!(
                     "{missing} of {whose} ISR lack entries that {leader} holds below its high \
                      watermark {}",

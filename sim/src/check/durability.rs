@@ -96,7 +96,7 @@ pub(super) fn leader_is_complete<'a, V: Cluster<'a>>(
         return;
     }
     if ghost.holds(Some(replica.log().file()), ghost.committed_end()) {
-        ghost.excuses.forgive(node);
+        ghost.excuses.forgive(node, epoch);
     } else {
         lose(ghost, case, (node, replica, epoch), out);
     }

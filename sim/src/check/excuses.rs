@@ -22,6 +22,9 @@ struct LostRange {
     node: NodeId,
     from: Offset,
     to: Offset,
+    /// The epoch in which it was forgiven, if it was. It still excuses what leaders of older epochs
+    /// commit: they may count a fetch that the replica sent before its fault.
+    forgiven_in: Option<LeaderEpoch>,
 }
 
 /// A data-losing fault of a replica that has not joined the ISR since.
@@ -74,6 +77,11 @@ impl Excuse {
         rule: "the last in-sync replica lost them with its disk and stayed electable, since \
                eligible leader replicas (KIP-966) are off",
     };
+    pub(super) const FORGOTTEN: Self = Self {
+        class: Class::DesignLimit,
+        rule: "a metadata record that repeated the partition epoch ended the proposal to count that \
+               replica (Partition.makeLeader), and the watermark passed it before it was in sync",
+    };
     pub(super) const NONE: Self = Self { class: Class::Violation, rule: "nothing allows it" };
 }
 
@@ -94,6 +102,13 @@ impl Excuses {
         self.faulted
     }
 
+    /// Replicas with a data-losing fault since they last joined the ISR, as a leader of `epoch` may know
+    /// them: it does not hear of what happened in later epochs.
+    pub(super) fn faulted_for(&self, epoch: Option<LeaderEpoch>) -> BrokerSet {
+        let forgiven = self.ranges.iter().filter(|range| range.forgiven_in > epoch);
+        forgiven.fold(self.faulted, |all, range| all.with(range.node))
+    }
+
     /// Losses judged so far.
     pub(super) fn losses(&self) -> &[Loss] {
         &self.losses
@@ -108,7 +123,7 @@ impl Excuses {
         next_life: Incarnation,
     ) {
         assert!(from < to, "something was lost");
-        self.ranges.push(LostRange { node, from, to });
+        self.ranges.push(LostRange { node, from, to, forgiven_in: None });
         self.faults.retain(|fault| fault.node != node);
         self.faults.push(Fault { node, next_life });
         self.faulted = self.faulted.with(node);
@@ -117,10 +132,15 @@ impl Excuses {
     /// A leader took `node` into the ISR, when `life` was registered. If that is a life after its
     /// fault, the leader has seen it level again. A join that speaks of the life before does not
     /// count: it was proposed before the fault and committed after it.
-    pub(super) fn on_joined(&mut self, node: NodeId, life: Option<Incarnation>) {
+    pub(super) fn on_joined(
+        &mut self,
+        node: NodeId,
+        life: Option<Incarnation>,
+        epoch: LeaderEpoch,
+    ) {
         let covers = |fault: &Fault| fault.node == node && Some(fault.next_life) <= life;
         if self.faults.iter().any(covers) {
-            self.forgive(node);
+            self.forgive(node, epoch);
         }
     }
 
@@ -135,21 +155,31 @@ impl Excuses {
         self.ranges.retain(|range| range.from < range.to);
     }
 
-    /// The log of `node` has all that counts, or is the truth from now on.
-    pub(super) fn forgive(&mut self, node: NodeId) {
+    /// The log of `node` has all that counts, or is the truth, from `epoch` on.
+    pub(super) fn forgive(&mut self, node: NodeId, epoch: LeaderEpoch) {
         if self.faulted.contains(node) {
-            self.ranges.retain(|range| range.node != node);
+            for range in self.ranges.iter_mut().filter(|range| range.node == node) {
+                range.forgiven_in.get_or_insert(epoch);
+            }
             self.faults.retain(|fault| fault.node != node);
             self.faulted = self.faulted.without(node);
         }
     }
 
-    /// Whether `node` lost all of `from..to` with its disk, at once or bit by bit.
-    fn has_lost(&self, node: NodeId, from: Offset, to: Offset) -> bool {
+    /// Whether `node` lost all of `from..to`, committed in epoch `source`, with its disk, at once or bit by
+    /// bit.
+    fn has_lost(
+        &self,
+        node: NodeId,
+        (from, to): (Offset, Offset),
+        source: Option<LeaderEpoch>,
+    ) -> bool {
         let mut at = from;
         while at < to {
-            let covering =
-                |range: &&LostRange| range.node == node && range.from <= at && at < range.to;
+            let covering = |range: &&LostRange| {
+                let counts = range.forgiven_in.is_none_or(|epoch| source < Some(epoch));
+                range.node == node && range.from <= at && at < range.to && counts
+            };
             let Some(range) = self.ranges.iter().find(covering) else { return false };
             at = range.to;
         }
@@ -222,14 +252,16 @@ fn by_fault(
     to: Offset,
     leader: Option<(NodeId, LeaderEpoch)>,
 ) -> Excuse {
-    let excuses = &ghost.excuses;
+    let has_lost = |node, from, to| ghost.excuses.has_lost(node, (from, to), ghost.source());
     let lost_by_all = ghost
         .holders_of(from, to)
-        .all(|(from, to, holders)| holders.iter().all(|holder| excuses.has_lost(holder, from, to)));
+        .all(|(from, to, holders)| holders.iter().all(|holder| has_lost(holder, from, to)));
     if lost_by_all {
         Excuse::ALL_HOLDERS
-    } else if leader.is_some_and(|(node, _)| excuses.has_lost(node, from, to)) {
+    } else if leader.is_some_and(|(node, _)| has_lost(node, from, to)) {
         Excuse::ONLY_ISR
+    } else if leader.is_some_and(|(node, _)| ghost.unwaited.contains(node)) {
+        Excuse::FORGOTTEN
     } else {
         Excuse::NONE
     }
@@ -247,5 +279,6 @@ pub(super) fn settle(
         ghost.excuses.losses.push(Loss { from, to, source, judged_in: epoch, excuse });
     }
     ghost.rebase(epoch, from, leader);
-    ghost.excuses.forgive(leader);
+    ghost.excuses.forgive(leader, epoch);
+    ghost.unwaited = ghost.unwaited.without(leader);
 }

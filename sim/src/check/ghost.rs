@@ -14,6 +14,7 @@
 //! two chains.
 
 use super::excuses::Excuses;
+use super::verdicts::Class;
 use kafkalab_core::broker_set::BrokerSet;
 use kafkalab_core::epoch::{LeaderEpoch, Offset, PartitionEpoch, ProducerEpoch};
 use kafkalab_core::id::{Incarnation, NodeId, ProducerId, TopicPartition};
@@ -110,6 +111,9 @@ pub(super) struct Ghost {
     pub(super) unsettled: BrokerSet,
     /// A proposal that a repeated metadata record ended while it was under way.
     pub(super) forgotten: Option<Forgotten>,
+    /// Who was in such a proposal, until its leader counts it again: the watermark does not wait for it,
+    /// though the controller may have it in the ISR.
+    pub(super) unwaited: BrokerSet,
     pub(super) excuses: Excuses,
 }
 
@@ -173,6 +177,7 @@ impl Ghost {
             last_record: None,
             unsettled: BrokerSet::EMPTY,
             forgotten: None,
+            unwaited: BrokerSet::EMPTY,
             excuses: Excuses::default(),
         }
     }
@@ -215,6 +220,13 @@ impl Ghost {
         let seat = self.seat_mut(node, life);
         seat.cut(log.end());
         seat.tail = log.last_epoch();
+    }
+
+    /// What it comes to that `members` of the ISR lack committed entries: a limit of Kafka's design if no
+    /// leader could wait for any of them.
+    pub(super) fn class_of_missing(&self, members: BrokerSet) -> Class {
+        let is_limit = members.is_subset_of(self.unwaited);
+        if is_limit { Class::DesignLimit } else { Class::Violation }
     }
 
     // ---- epochs --------------------------------------------------------------------------------

@@ -53,7 +53,9 @@ pub(super) fn watermark_is_covered<'a, V: Cluster<'a>>(
     let behind = counted.minus(standing.reaching).minus(ghost.excuses.faulted());
     let behind: BrokerSet = behind.iter().filter(|b| standing.live.contains(*b)).collect();
     if !behind.is_empty() {
-        out.report(case.moment, Finding::violation("INV-11", leader, ghost.tp), || {
+        let class = ghost.class_of_missing(behind);
+        let finding = Finding { class, ..Finding::violation("INV-11", leader, ghost.tp) };
+        out.report(case.moment, finding, || {
             format!(
                 "{leader}'s high watermark is {}, and the logs of {behind} end before it; the \
                  committed ISR is {}",
@@ -68,10 +70,11 @@ pub(super) fn watermark_is_covered<'a, V: Cluster<'a>>(
 /// below min.insync.replicas too (`hw.strict_min_isr` off).
 ///
 /// Kafka itself leaves a hole here, which is its design's limit and no bug of ours: a metadata record
-/// that repeats what the leader knows from an AlterPartition answer ends a newer proposal of its
-/// (`Partition.makeLeader` accepts an equal partition epoch and resets the state). The watermark is
-/// safe in practice, because it also waits for caught-up replicas that may join (KAFKA-15021): the
-/// other invariants go on to hold that.
+/// that repeats what the leader knows from an AlterPartition answer ends one of its newer proposals
+/// (`Partition.makeLeader` accepts an equal partition epoch and resets the state). The watermark waits
+/// for caught-up replicas that may join all the same (KAFKA-15021), but a replica may join as soon as it
+/// reaches the watermark, long before it has caught up (`isFollowerInSync`): past such a one the watermark
+/// may move while the controller takes it in.
 pub(super) fn maximal_contains_committed<'a, V: Cluster<'a>>(
     ghost: &Ghost,
     case: &Case<'a, V>,
@@ -113,6 +116,19 @@ pub(super) fn maximal_contains_committed<'a, V: Cluster<'a>>(
     });
 }
 
+/// Whom a leader counts and who holds what it holds is waited for again, after a proposal that was
+/// forgotten ([`Ghost::unwaited`]).
+pub(super) fn are_waited_for(
+    ghost: &mut Ghost,
+    (leader, replica): (NodeId, &Partition),
+    standing: &Standing,
+) {
+    let is_current = ghost.last_record.is_some_and(|record| record.leader == Some(leader));
+    if let Some(leadership) = replica.leadership().filter(|_| is_current) {
+        ghost.unwaited = ghost.unwaited.minus(leadership.isr.intersection(standing.holders));
+    }
+}
+
 /// INV-14: every live, unfaulted member of the committed ISR has all that is committed, so that any
 /// of them may be elected.
 ///
@@ -125,7 +141,8 @@ pub(super) fn candidates_are_complete<'a, V: Cluster<'a>>(
     out: &mut Verdicts,
 ) {
     let Some(record) = case.record(ghost.tp) else { return };
-    let doubtful = record.isr.minus(known_holders).minus(ghost.excuses.faulted());
+    let faulted = ghost.excuses.faulted_for(ghost.source());
+    let doubtful = record.isr.minus(known_holders).minus(faulted);
     if doubtful.is_empty() || excuses::is_unclean_election_open(ghost) {
         return;
     }
@@ -134,7 +151,9 @@ pub(super) fn candidates_are_complete<'a, V: Cluster<'a>>(
         let Some(replica) = case.view.replica(ghost.tp, node) else { continue };
         let log = replica.log().file();
         if !ghost.holds(Some(log), end) && case.is_registered_life(node) {
-            out.report(case.moment, Finding::violation("INV-14", node, ghost.tp), || {
+            let class = ghost.class_of_missing(BrokerSet::of(node));
+            let finding = Finding { class, ..Finding::violation("INV-14", node, ghost.tp) };
+            out.report(case.moment, finding, || {
                 format!(
                     "{node} is in the committed ISR {} and could be elected, and its log (to {}) \
                      lacks entries committed below {end}",

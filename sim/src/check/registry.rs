@@ -35,6 +35,11 @@ pub(super) fn isr_has_its_shape<'a, V: Cluster<'a>>(
 ///
 /// A fenced broker in the ISR could be elected though nobody can reach it, and the watermark would
 /// wait for it.
+///
+/// A broker that is marked as stopping, and unfenced, leads alone by a hole in Kafka itself: heartbeats
+/// of several connections may arrive in another order than they were sent, one from before the stop
+/// unfences the broker, and who is unfenced is elected whatever else is marked
+/// (`ReplicationControlManager.handleBrokerUnfenced`, whose record leaves `inControlledShutdown` alone).
 pub(super) fn members_are_active<'a, V: Cluster<'a>>(
     case: &Case<'a, V>,
     tp: TopicPartition,
@@ -46,12 +51,27 @@ pub(super) fn members_are_active<'a, V: Cluster<'a>>(
         |broker: &NodeId| brokers.get(broker).is_some_and(BrokerRegistration::is_active);
     let is_last = record.isr.len() == 1 && record.leader.is_none();
     let Some(node) = record.isr.iter().find(|broker| !is_active(broker)) else { return };
-    if !is_last {
-        out.report(case.moment, Finding::violation("INV-21", node, tp), || {
-            let isr = record.isr;
-            format!("{node} is fenced, stopping or not registered, and in the committed ISR {isr}")
-        });
+    if is_last {
+        return;
     }
+    let is_unfenced = brokers.get(&node).is_some_and(|broker| !broker.is_fenced);
+    let leads_alone = record.leader == Some(node) && record.isr.len() == 1;
+    let class = if is_unfenced && leads_alone { Class::DesignLimit } else { Class::Violation };
+    let finding = Finding { class, ..Finding::violation("INV-21", node, tp) };
+    out.report(case.moment, finding, || {
+        let isr = record.isr;
+        match class {
+            Class::DesignLimit => format!(
+                "{node} is stopping and was unfenced by an older heartbeat, which elects it: it is \
+                 alone in the committed ISR {isr} (ReplicationControlManager.handleBrokerUnfenced)"
+            ),
+            Class::Violation | Class::Expected => {
+                format!(
+                    "{node} is fenced, stopping or not registered, and in the committed ISR {isr}"
+                )
+            }
+        }
+    });
 }
 
 /// INV-21 wherever `broker` is in the ISR: it was fenced, registered anew or told to stop.

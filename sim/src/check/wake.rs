@@ -16,6 +16,7 @@ use kafkalab_core::config::{Acks, Variations};
 use kafkalab_core::error_code::ErrorCode;
 use kafkalab_core::event::{ClientEvent, ControllerEvent, Event, ReplicaEvent};
 use kafkalab_core::id::NodeId;
+use kafkalab_core::replica::Partition;
 
 impl Checks {
     /// Wakes the rules that `notes` of an input of `node` touch.
@@ -95,7 +96,11 @@ impl Checks {
             ReplicaEvent::IsrForgotten { tp, partition_epoch, proposed } => {
                 let (partition_epoch, proposed) = (*partition_epoch, *proposed);
                 let forgotten = Forgotten { leader: node, partition_epoch, proposed };
-                ghost_mut(ghosts, *tp).forgotten = Some(forgotten);
+                let ghost = ghost_mut(ghosts, *tp);
+                ghost.forgotten = Some(forgotten);
+                let leadership = case.view.replica(*tp, node).and_then(Partition::leadership);
+                let counted = leadership.map_or(BrokerSet::EMPTY, |leadership| leadership.isr);
+                ghost.unwaited = ghost.unwaited.union(proposed.minus(counted));
             }
             ReplicaEvent::ProduceAnswered { tp, error, acks, body, base_offset } => {
                 let ghost = ghost_mut(ghosts, *tp);
@@ -258,6 +263,7 @@ fn led<'a, V: Cluster<'a>>(
     let holders = if is_all { standing.holders } else { BrokerSet::EMPTY };
     insync::candidates_are_complete(ghost, case, holders, out);
     durability::leader_is_complete(ghost, case, out);
+    insync::are_waited_for(ghost, (node, replica), &standing);
 }
 
 /// Something changed that concerns all replicas of a partition.
@@ -284,7 +290,8 @@ fn joined(
 ) {
     let before = ghost.last_record.map_or(BrokerSet::EMPTY, |last| last.isr);
     for node in record.isr.minus(before).iter().filter(|node| Some(*node) != unclean) {
-        ghost.excuses.on_joined(node, shape::marks_mut(brokers, node).registered_life);
+        let life = shape::marks_mut(brokers, node).registered_life;
+        ghost.excuses.on_joined(node, life, record.leader_epoch);
     }
 }
 

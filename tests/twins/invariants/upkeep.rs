@@ -138,8 +138,15 @@ pub(super) fn rules(view: &View<'_>, found: &mut Vec<Found>) {
     // leader -1".
     let image = &view.scene.history.image;
     let is_last = committed.isr.len() == 1 && committed.leader.is_none();
-    if !is_last && !committed.isr.iter().all(|member| image.is_active(member)) {
-        found.push(("INV-21", Class::Violation));
+    if let Some(member) = committed.isr.iter().find(|member| !image.is_active(*member))
+        && !is_last
+    {
+        // Kafka elects whom an older heartbeat unfences, though it is marked as stopping.
+        let is_unfenced = image.brokers.get(&member).is_some_and(|it| !it.is_fenced);
+        let leads_alone = committed.leader == Some(member) && committed.isr.len() == 1;
+        let is_limit = is_unfenced && leads_alone;
+        let class = if is_limit { Class::DesignLimit } else { Class::Violation };
+        found.push(("INV-21", class));
     }
     // INV-25: "at most one fetcher holds tp on b; none if b leads tp; exactly one (or a failed or
     // delayed mark) if b follows a leader that is not -1".
