@@ -269,7 +269,8 @@ stories! {
     leader_cut_off_for_45_s: "leader-isolated-45", [
         (Span("cut", "moved"), FENCED, Some((8.03, 8.03))),
         (Lost("p2"), (2240.0, 2610.0), Some((2270.0, 2270.0))),
-        (NextAck("p3", "cut"), (30.0, 32.0), Some((30.09, 30.09))),
+        // The producer looks for requests without answer when a batch is filled, here every 2.9 s.
+        (NextAck("p3", "cut"), (30.0, 33.0), Some((30.09, 30.09))),
     ];
     leader_cut_from_its_controller: "leader-cut-from-controller", [
         (Span("cut", "moved"), FENCED, Some((7.86, 9.92))),
