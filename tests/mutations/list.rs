@@ -197,7 +197,7 @@ pub(crate) const MUTATIONS: &[Mutation] = &[
     of(
         "INV-8 and INV-9 take a member whose disk lost data for one that lies",
         AGREEMENT,
-        "let exempt = standing.holders.union(ghost.excuses.faulted());",
+        "let exempt = standing.holders.union(faulted);",
         "let exempt = standing.holders;",
     ),
     of(

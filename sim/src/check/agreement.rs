@@ -131,16 +131,19 @@ pub(super) fn below_watermark<'a, V: Cluster<'a>>(
     if agrees || (is_excused && excuse.is_none()) {
         return;
     }
-    let class = excuse.map_or(Class::Violation, |excuse| excuse.class);
+    let known = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
+    let stale = excuses::of_checkpoint(ghost, known, watermark);
+    let stale = stale.filter(|_| replica.leadership().is_none());
+    let class = excuse.or(stale).map_or(Class::Violation, |excuse| excuse.class);
     let finding = Finding { class, ..Finding::violation("INV-7", node, ghost.tp) };
     out.report(case.moment, finding, || {
-        let known = ghost.committed_log().map_or(Offset::ZERO, |c| common_end(c, log.file()));
         let why = excuse.zip(replica.leader_epoch()).map_or_else(String::new, |(excuse, epoch)| {
             format!("; it acts in epoch {epoch} and has not heard that {}", excuse.rule)
         });
+        let from = stale.map_or("", |_| ", which it read from a checkpoint of before a loss");
         format!(
             "{node} differs from what is committed from offset {known} on, below its high \
-             watermark {watermark}{why}"
+             watermark {watermark}{from}{why}"
         )
     });
 }

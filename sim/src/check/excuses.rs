@@ -222,6 +222,13 @@ pub(super) fn of_epoch(ghost: &Ghost, epoch: LeaderEpoch) -> Option<Excuse> {
     loss.map(|loss| loss.excuse)
 }
 
+/// What excuses a watermark up to `watermark` over entries that differ from `known` on: it was written down
+/// before entries there were lost, and not again since (`replication-offset-checkpoint`).
+pub(super) fn of_checkpoint(ghost: &Ghost, known: Offset, watermark: Offset) -> Option<Excuse> {
+    let covers = |loss: &&Loss| loss.from <= known && watermark <= loss.to;
+    ghost.excuses.losses.iter().rfind(covers).map(|loss| loss.excuse)
+}
+
 /// G-8: why the committed entries of `from..to` may be missing under `leader` of an epoch; without
 /// one, why they may be missing everywhere.
 pub(super) fn classify(
