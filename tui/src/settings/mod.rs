@@ -127,7 +127,7 @@ fn default(key: &Key, lang: Lang) -> String {
         Default::Truth(truth) => truth.to_string(),
         Default::Word("") | Default::Names([]) => words::empty(lang).to_owned(),
         Default::Word(word) => word.to_owned(),
-        Default::Names(names) => names.join(","),
+        Default::Names(names) => names.join(", "),
     }
 }
 
