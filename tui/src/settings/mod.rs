@@ -53,7 +53,14 @@ pub fn facts(name: &str, lang: Lang, width: usize) -> Vec<String> {
         for (head, text) in rows {
             let pad = " ".repeat(widest - head.width() + 2);
             let room = width.saturating_sub(widest + 6);
-            for (n, line) in wrap(&text, room).into_iter().enumerate() {
+            let wrapped = wrap(&text, room);
+            if wrapped.iter().any(|line| line.width() > room) {
+                // A class has a long name: it stands alone below.
+                lines.push(format!("    {head}"));
+                lines.extend(indented(&text, 6, width));
+                continue;
+            }
+            for (n, line) in wrapped.into_iter().enumerate() {
                 let before = if n == 0 { format!("{head}{pad}") } else { " ".repeat(widest + 2) };
                 lines.push(format!("    {before}{line}"));
             }
@@ -126,7 +133,8 @@ fn default(key: &Key, lang: Lang) -> String {
         Default::Fraction(fraction) => fraction.to_string(),
         Default::Truth(truth) => truth.to_string(),
         Default::Word("") | Default::Names([]) => words::empty(lang).to_owned(),
-        Default::Word(word) => word.to_owned(),
+        // A list in one word breaks between its members, too.
+        Default::Word(word) => word.replace(',', ", "),
         Default::Names(names) => names.join(", "),
     }
 }
