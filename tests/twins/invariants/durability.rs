@@ -1,7 +1,7 @@
 //! INV-12, INV-15 to INV-18: what is committed or acknowledged stays.
 
 use super::ghosts::entry_at;
-use super::logs::class;
+use super::logs::{class, class_of};
 use super::{Found, View};
 use crate::history::Note;
 use kafkalab_core::config::Acks;
@@ -71,6 +71,11 @@ pub(super) fn answers(view: &View<'_>, news: &[&Note], found: &mut Vec<Found>) {
                 && committed.is_some_and(|it| it.entry.id == record.id);
             if !enough || !is_safe {
                 found.push(("INV-18", Class::Violation));
+            } else if let (Some((_, leader)), Some(committed)) = (view.leader(), committed)
+                && entry_at(leader.log().file(), offset) != Some(committed.entry)
+            {
+                // A zombie committed it, and the leader of now does not have it.
+                found.push(("INV-18", class(view, offset)));
             }
         }
     }
@@ -78,13 +83,13 @@ pub(super) fn answers(view: &View<'_>, news: &[&Note], found: &mut Vec<Found>) {
 
 pub(super) fn rules(view: &View<'_>, found: &mut Vec<Found>) {
     let of = view.ghosts.of(view.tp);
-    if let Some((_, leader)) = view.leader() {
+    if let Some((node, leader)) = view.leader() {
         let log = leader.log().file();
         // INV-15: "the live leader with le = C.le holds every committed entry, and every acked
         // (acks=all) value".
         for (offset, committed) in &of.committed {
             if entry_at(log, *offset) != Some(committed.entry) {
-                found.push(("INV-15", class(view, *offset)));
+                found.push(("INV-15", class_of(view, node, *offset)));
             }
         }
         for acked in &of.acked {

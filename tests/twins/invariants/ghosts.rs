@@ -10,6 +10,7 @@ use kafkalab_core::event::{Event, ReplicaEvent};
 use kafkalab_core::id::{Incarnation, InputNo, NodeId, RecordId, TopicPartition};
 use kafkalab_core::log::LogFile;
 use kafkalab_core::metadata::{MetadataRecord, PartitionRegistration};
+use kafkalab_core::replica::Partition;
 use kafkalab_sim::check::Class;
 use kafkalab_sim::cluster;
 use kafkalab_sim::scenario::plan::Plan;
@@ -45,6 +46,8 @@ pub(super) struct Committed {
 pub(super) struct Safe {
     pub(super) since: InputNo,
     pub(super) holders: BTreeSet<NodeId>,
+    /// Its leader had been replaced: it may have counted a fetch from before a fault.
+    by_zombie: bool,
 }
 
 /// G-7: a replica lost part of its log by no decision of its own.
@@ -94,6 +97,8 @@ pub(super) struct OfPartition {
     leader_of: BTreeMap<LeaderEpoch, NodeId>,
     joined: BTreeMap<NodeId, InputNo>,
     forgotten: BTreeMap<NodeId, PartitionEpoch>,
+    /// Who was in such a proposal, until its leader counts it and it has all that the leader committed.
+    unwaited: BTreeSet<NodeId>,
     /// Of each replica: its life, watermark and log end when last looked at.
     last: BTreeMap<NodeId, (Incarnation, Option<Offset>, Option<Offset>)>,
     /// Each replica's log as it was before the latest turn, and as it is.
@@ -158,6 +163,11 @@ impl Ghosts {
         self.of(tp).forgotten.contains_key(&node)
     }
 
+    /// Whether no leader waits for `node`, though it may be in C.isr.
+    pub(super) fn is_unwaited(&self, tp: TopicPartition, node: NodeId) -> bool {
+        self.of(tp).unwaited.contains(&node)
+    }
+
     /// "An unclean election happened with LEO <= o", after the entry was safe.
     pub(super) fn is_given_up(&self, tp: TopicPartition, offset: Offset, safe: &Safe) -> bool {
         let unclean = &self.of(tp).unclean;
@@ -170,8 +180,10 @@ impl Ghosts {
             return Class::Expected;
         }
         let of = self.of(tp);
-        let covers =
-            |fault: &&Fault| fault.at >= safe.since && fault.from <= offset && offset < fault.to;
+        let covers = |fault: &&Fault| {
+            let is_later = fault.at >= safe.since || safe.by_zombie;
+            is_later && fault.from <= offset && offset < fault.to
+        };
         let faulted: BTreeSet<NodeId> =
             of.faults.iter().filter(covers).map(|fault| fault.node).collect();
         if !safe.holders.is_empty() && safe.holders.is_subset(&faulted) {
@@ -323,6 +335,16 @@ impl Ghosts {
                 if leadership.pending.is_some() {
                     of.forgotten.remove(&node);
                 }
+                if registration.leader == Some(node) {
+                    let (log, watermark) = (replica.log().file(), replica.log().high_watermark());
+                    let holds = |member: &NodeId| {
+                        let other = scene.look.log(tp, *member);
+                        let same = |at| other.and_then(|it| entry_at(it, at)) == entry_at(log, at);
+                        (0..watermark.0).map(Offset).all(same)
+                    };
+                    let is_counted = |it: &NodeId| *it != node && leadership.isr.contains(*it);
+                    of.unwaited.retain(|it| !is_counted(it) || !holds(it));
+                }
                 if let (Some((last_life, Some(from), _)), Some(to)) = (last, watermark)
                     && last_life == life
                     && from < to
@@ -373,15 +395,20 @@ impl Ghosts {
                     let offset = base.plus(u64::from(record.offset_delta));
                     let log = scene.look.log(*tp, note.node);
                     let Some(entry) = log.and_then(|log| entry_at(log, offset)) else { continue };
-                    let now = Safe { since: note.input, holders: BTreeSet::from([note.node]) };
+                    let holders = BTreeSet::from([note.node]);
+                    let now = Safe { since: note.input, holders, by_zombie: false };
                     let safe = self.safe(*tp, offset).unwrap_or(now);
                     let of = self.of.entry(*tp).or_default();
                     of.acked.push(Acked { offset, entry, safe });
                 }
             }
-            Event::Replica(ReplicaEvent::IsrForgotten { tp, partition_epoch, .. }) => {
+            Event::Replica(ReplicaEvent::IsrForgotten { tp, partition_epoch, proposed }) => {
                 let of = self.of.entry(*tp).or_default();
                 of.forgotten.insert(note.node, *partition_epoch);
+                let replica = scene.look.replica(*tp, note.node);
+                let leadership = replica.and_then(Partition::leadership);
+                let counts = |node: &NodeId| leadership.is_some_and(|it| it.isr.contains(*node));
+                of.unwaited.extend(proposed.iter().filter(|node| !counts(node)));
             }
             _ => {}
         }
@@ -398,6 +425,8 @@ fn commit(
 ) {
     let log = scene.look.log(tp, leader).expect("a leader has a log");
     let registration = scene.history.image.partition(tp).expect("it is led");
+    let epoch = scene.look.replica(tp, leader).and_then(Partition::leader_epoch);
+    let by_zombie = epoch < Some(registration.leader_epoch);
     for offset in (from.0..to.0).map(Offset) {
         let Some(entry) = entry_at(log, offset) else { continue };
         let has = |node: &NodeId| {
@@ -406,7 +435,7 @@ fn commit(
                 .is_some_and(|other| other.leader_epoch == entry.leader_epoch)
         };
         let holders = registration.replicas.iter().copied().filter(has).collect();
-        let safe = Safe { since, holders };
+        let safe = Safe { since, holders, by_zombie };
         of.committed.entry(offset).or_insert(Committed { entry, safe });
     }
 }

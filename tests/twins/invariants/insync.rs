@@ -1,7 +1,7 @@
 //! INV-11, INV-13, INV-14: who counts as in sync.
 
 use super::ghosts::entry_at;
-use super::logs::class;
+use super::logs::class_of;
 use super::{Found, View};
 use kafkalab_sim::check::Class;
 
@@ -17,7 +17,7 @@ pub(super) fn rules(view: &View<'_>, found: &mut Vec<Found>) {
         for member in view.committed.isr.union(maximal).iter() {
             let Some(replica) = view.live(member) else { continue };
             if view.is_unfaulted(member) && replica.log().end() < watermark {
-                found.push(("INV-11", class(view, replica.log().end())));
+                found.push(("INV-11", class_of(view, member, replica.log().end())));
             }
         }
         // INV-13: "|local ISR| >= minISR implies maxISR contains C.isr"; with hw.strict_min_isr off
@@ -44,7 +44,7 @@ pub(super) fn rules(view: &View<'_>, found: &mut Vec<Found>) {
             if entry_at(log, *offset) != Some(it.entry)
                 && !view.ghosts.is_given_up(view.tp, *offset, &it.safe)
             {
-                found.push(("INV-14", class(view, *offset)));
+                found.push(("INV-14", class_of(view, member, *offset)));
             }
         }
     }

@@ -74,6 +74,14 @@ pub(super) fn class(view: &View<'_>, offset: Offset) -> Class {
     classes.min().unwrap_or(Class::Violation)
 }
 
+/// The same of `member` of an ISR.
+pub(super) fn class_of(view: &View<'_>, member: NodeId, offset: Offset) -> Class {
+    if view.ghosts.is_unwaited(view.tp, member) {
+        return Class::DesignLimit;
+    }
+    class(view, offset)
+}
+
 fn in_sync_hold(
     view: &View<'_>,
     name: &'static str,
@@ -86,7 +94,7 @@ fn in_sync_hold(
     for member in members.filter(|member| *member != leader && view.is_unfaulted(*member)) {
         let Some(other) = view.log(member) else { continue };
         if let Some(offset) = first_difference(log, other, watermark) {
-            found.push((name, class(view, offset)));
+            found.push((name, class_of(view, member, offset)));
         }
     }
 }
