@@ -1,7 +1,7 @@
 //! The observed label and the leg that decided it: H-41 as section 5 of the semantics amends it.
 
 use crate::fates::{Fate, Scene, fates};
-use crate::readers::{delivered_to, distinct, effects_of, readers, that_lead, unread_by};
+use crate::readers::{Led, delivered_to, distinct, effects_of, readers, that_lead, unread_by};
 use kafkalab_core::config::Acks;
 use kafkalab_core::id::{NodeId, RecordId};
 use kafkalab_sim::scenario::plan::{ClientKind, Plan};
@@ -38,7 +38,7 @@ pub(crate) fn label(scene: Scene<'_>, plan: &Plan) -> Observed {
     }
     let acked: Vec<(RecordId, Fate)> = fates.iter().copied().filter(|one| one.1.acked).collect();
     let copies = |id: RecordId| led.values().flatten().filter(|one| **one == id).count();
-    let (loses, repeated) = (leg_that_loses(scene, plan, &acked), repeated(scene, plan));
+    let (loses, repeated) = (leg_that_loses(scene, plan, &led, &acked), repeated(scene, plan));
     let repeats =
         acked.iter().find(|(id, _)| repeated.contains(id)).map(|(id, _)| match copies(*id) {
             0 | 1 => "consumer",
@@ -70,6 +70,7 @@ fn dead(scene: Scene<'_>, plan: &Plan) -> Vec<NodeId> {
 fn leg_that_loses(
     scene: Scene<'_>,
     plan: &Plan,
+    led: &Led,
     acked: &[(RecordId, Fate)],
 ) -> Option<&'static str> {
     if let Some((lost, _)) = acked.iter().find(|(_, fate)| fate.lost) {
@@ -77,10 +78,9 @@ fn leg_that_loses(
         let ClientKind::Producer(producer) = &client.kind else { return None };
         return Some(if producer.config.acks == Acks::All { "broker" } else { "producer" });
     }
-    let logs = that_lead(&scene.logs());
     let is_undone = readers(plan).into_iter().any(|(reader, covered)| {
         let done = distinct(effects_of(scene, reader));
-        let undone = unread_by(&logs, &covered, &done);
+        let undone = unread_by(led, &covered, &done);
         undone.iter().any(|id| acked.iter().any(|(acked, _)| acked == id))
     });
     is_undone.then_some("consumer")
