@@ -64,10 +64,11 @@ mod tests {
     use crate::engine::ReplyTo;
     use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset};
     use crate::id::{ConnId, CorrelationId, InputNo};
-    use crate::id::{Incarnation, NodeId, TopicId};
+    use crate::id::{NodeId, TopicId};
     use crate::metadata::{MetadataImage, MetadataRecord, PartitionChange};
     use crate::protocol::{FetchPartition, Reader, ReplicaReader};
     use crate::record::{BatchBody, BatchKind, Record};
+    use crate::testing::register_unfenced;
     use crate::time::{Duration, Timestamp};
     use std::sync::Arc;
 
@@ -83,15 +84,7 @@ mod tests {
     fn image() -> MetadataImage {
         let mut image = MetadataImage::default();
         for broker in [ME, OTHER] {
-            let (incarnation, epoch) = (Incarnation(0), BrokerEpoch(0));
-            image.replay(&MetadataRecord::RegisterBroker { broker, incarnation, epoch });
-            let (fenced, in_controlled_shutdown) = (Some(false), false);
-            image.replay(&MetadataRecord::BrokerRegistrationChange {
-                broker,
-                epoch,
-                fenced,
-                in_controlled_shutdown,
-            });
+            register_unfenced(&mut image, broker, BrokerEpoch(0));
         }
         image.replay(&MetadataRecord::Topic { topic: TopicId(0), config: TopicConfig::default() });
         for n in 0..3 {

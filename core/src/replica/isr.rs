@@ -105,8 +105,7 @@ impl PendingIsr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::Incarnation;
-    use crate::metadata::MetadataRecord;
+    use crate::testing::register_unfenced;
 
     const LAG: Duration = Duration::from_secs(30);
 
@@ -160,14 +159,7 @@ mod tests {
     fn the_incarnation_that_fetched_must_be_the_registered_one() {
         let broker = NodeId::broker(2);
         let mut image = MetadataImage::default();
-        let (incarnation, epoch) = (Incarnation(0), BrokerEpoch(0));
-        image.replay(&MetadataRecord::RegisterBroker { broker, incarnation, epoch });
-        image.replay(&MetadataRecord::BrokerRegistrationChange {
-            broker,
-            epoch,
-            fenced: Some(false),
-            in_controlled_shutdown: false,
-        });
+        register_unfenced(&mut image, broker, BrokerEpoch(0));
         let unknown = FollowerProgress::unknown(broker, false, at(0));
         let of = |epoch| FollowerProgress { broker_epoch: Some(BrokerEpoch(epoch)), ..unknown };
         assert!(of(0).is_eligible(&image, true));

@@ -5,11 +5,12 @@ use crate::broker_set::BrokerSet;
 use crate::config::{Acks, BrokerConfig, Variations};
 use crate::engine::Effects;
 use crate::epoch::{BrokerEpoch, LeaderEpoch, Offset, PartitionEpoch};
-use crate::id::{Incarnation, NodeId, TopicId, TopicPartition};
+use crate::id::{NodeId, TopicId, TopicPartition};
 use crate::log::PartitionLog;
 use crate::metadata::{MetadataImage, MetadataRecord, PartitionRegistration};
 use crate::protocol::ReplicaReader;
 use crate::record::{BatchBody, BatchKind, Record};
+use crate::testing::register_unfenced;
 use crate::time::{Duration, Instant, Timestamp};
 use std::sync::Arc;
 
@@ -37,15 +38,7 @@ impl Leader {
     fn new(isr: &[u16]) -> Self {
         let mut image = MetadataImage::default();
         for n in 1..=3 {
-            let (broker, epoch) = (b(n), BrokerEpoch(u64::from(n)));
-            let incarnation = Incarnation(0);
-            image.replay(&MetadataRecord::RegisterBroker { broker, incarnation, epoch });
-            image.replay(&MetadataRecord::BrokerRegistrationChange {
-                broker,
-                epoch,
-                fenced: Some(false),
-                in_controlled_shutdown: false,
-            });
+            register_unfenced(&mut image, b(n), BrokerEpoch(u64::from(n)));
         }
         let mut leader = Self {
             now: Instant::ZERO + Duration::from_secs(1),
